@@ -1,0 +1,216 @@
+"""The finished answer as frozen plain data: what :mod:`envdiff.explain` decides and every renderer prints.
+
+Nothing here computes, reads or formats. The public JSON shape is :mod:`envdiff.render.json_v1`, converted by hand, so
+that a rename here cannot break a user's script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """How bad. Certainty is another scale: :class:`Basis`."""
+
+    MOVES = "moves"
+    CAN_MOVE = "can-move"
+    HARMLESS = "harmless"
+    CANNOT_TELL = "cannot-tell"
+
+
+class Size(StrEnum):
+    """The largest difference a cause can make in the outputs, relative to their range, smallest first."""
+
+    NONE = "none"
+    LAST_BITS = "last-bits"  # up to about 1e-5 of the range of the output; labels do not flip
+    SMALL = "small"  # up to about 1e-1: reduced precision; few labels flip
+    VISIBLE = "visible"  # scores and labels move
+    ANY = "any"
+
+
+class Steadiness(StrEnum):
+    """When the difference can be seen again."""
+
+    STABLE = "stable"
+    CALL_TO_CALL = "call-to-call"
+    START_TO_START = "start-to-start"
+
+
+class Basis(StrEnum):
+    """How we know."""
+
+    MEASURED = "measured"
+    DOCUMENTED = "documented"
+    REASONED = "reasoned"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a claim can be checked; ``read`` is the ISO date on which it was."""
+
+    what: str
+    where: str
+    read: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One environment as the report names it. ``headline`` is at most a dozen (name, value) pairs a reader wants first."""
+
+    label: str
+    kind: str
+    reached_by: str
+    captured_at: str
+    headline: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One side of a mismatch in words: its value, and for a setting the trail of how it was concluded."""
+
+    text: str
+    trail: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One known change between two versions of something."""
+
+    version: str
+    what: str
+    size: Size
+    basis: Basis
+    sources: tuple[Source, ...]
+    touches: tuple[str, ...] = ()  # operations or entry points; empty: any
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mismatch with what the rulebook says of it, for this model and this difference.
+
+    ``about`` is the setting or fact; ``folded`` are the raw facts that the setting explains, as (path, left, right).
+    ``fits_delta`` is None when no difference was measured. ``confirm`` and ``fix`` are sentences or commands,
+    ready to print; ``because`` says why this one stands where it stands.
+    """
+
+    rule: str
+    title: str
+    verdict: Verdict
+    size: Size
+    steadiness: Steadiness
+    basis: Basis
+    about: str
+    left: Shown
+    right: Shown
+    mechanism: str
+    confirm: tuple[str, ...]
+    fix: str
+    sources: tuple[Source, ...]
+    because: str = ""
+    fits_delta: bool | None = None
+    changes: tuple[Change, ...] = ()
+    folded: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class SameInEffect:
+    """Written differently, in force alike."""
+
+    about: str
+    left: str
+    right: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RuledOut:
+    """A mismatch that a rule knows and that cannot move these predictions. ``rule`` has the full text."""
+
+    about: str
+    left: str
+    right: str
+    rule: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """A mismatch that no rule knows. It is never called harmless."""
+
+    path: str
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What could not be compared. ``matters`` is True when it could hold a cause."""
+
+    side: str  # "left", "right" or "both"
+    path: str
+    reason: str
+    how_to_read: str
+    matters: bool
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A mismatch that the user told envdiff to leave out of the verdict, with their reason."""
+
+    path: str
+    left: str
+    right: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class OutputDelta:
+    """The measured difference of one output. ``max_rel`` is relative to the output's range; None where undefined."""
+
+    max_abs: float
+    max_rel: float | None
+    max_ulp: float | None
+    changed: float  # share of elements with other bits, 0 to 1
+    flips: int | None  # rows whose top class differs; None when there is no class axis
+    rows: int
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The measured difference of two sets of outputs; ``stated`` when the user gave the number by hand."""
+
+    outputs: Mapping[str, OutputDelta]
+    steadiness: str
+    stated: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The first thing a reader sees: verdict, one sentence, and what to run next (may be empty)."""
+
+    verdict: Verdict
+    sentence: str
+    next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole answer, already judged, ordered and counted. ``full`` lists every mismatch as (path, left, right)."""
+
+    left: Side
+    right: Side
+    answer: Answer
+    delta: Delta | None = None
+    findings: tuple[Finding, ...] = ()
+    too_small: tuple[Finding, ...] = ()
+    same_in_effect: tuple[SameInEffect, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    unexplained: tuple[Unexplained, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    full: tuple[tuple[str, str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    compared: int = 0  # facts and settings that were read on both sides
+    sizes: Mapping[str, str] = field(default_factory=dict)  # what each Size word means, for legends
