@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Side:
-    """One environment as the report names it. ``headline`` is at most a dozen (name, value) pairs a reader wants first."""
+    """One environment as the report names it; ``headline`` is a dozen (name, value) pairs that a reader wants first."""
 
     label: str
     kind: str

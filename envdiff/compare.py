@@ -1,0 +1,187 @@
+"""Two fingerprints to mismatches: settings first, and raw facts folded under the setting that explains them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envdiff.fingerprint import Absent, FactValue, Fingerprint, Reading, Unread, Value, Withheld, show
+from envdiff.settings import NOT_APPLICABLE, Setting, settings_of
+
+Raw = tuple[str, Reading, Reading]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A path on which both sides were read and do not agree. ``folded`` are raw facts that explain a setting."""
+
+    path: str
+    left: Reading
+    right: Reading
+    left_trail: str = ""
+    right_trail: str = ""
+    folded: tuple[Raw, ...] = ()
+
+
+@dataclass(frozen=True)
+class Incomparable:
+    """A path that at least one side could not read. ``side`` is left, right or both."""
+
+    path: str
+    side: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that two fingerprints say about each other, undecided.
+
+    ``same_in_effect`` are settings in force alike with raw facts written differently; ``idle`` are raw differences
+    that have nothing to act on (a GPU variable on a CPU); ``full`` lists every raw difference.
+    """
+
+    left: Fingerprint
+    right: Fingerprint
+    left_settings: dict[str, Setting]
+    right_settings: dict[str, Setting]
+    mismatches: tuple[Mismatch, ...]
+    same_in_effect: tuple[Mismatch, ...]
+    idle: tuple[Mismatch, ...]
+    incomparable: tuple[Incomparable, ...]
+    full: tuple[Raw, ...]
+    compared: int
+
+    def readings(self, path: str) -> tuple[Reading, Reading]:
+        """What both sides give for a fact or a setting."""
+        if path.startswith("setting."):
+            return _setting_reading(self.left_settings.get(path)), _setting_reading(self.right_settings.get(path))
+        return self.left.reading(path), self.right.reading(path)
+
+
+def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
+    """Every mismatch between two environments. Swapping the sides mirrors the result."""
+    raw = _raw_differences(left, right)
+    left_settings, right_settings = settings_of(left), settings_of(right)
+    device_differs = _value(left_settings["setting.device"]) != _value(right_settings["setting.device"])
+    found: dict[str, list[Mismatch]] = {"mismatch": [], "same": [], "idle": []}
+    incomparable: list[Incomparable] = []
+    explained: set[str] = set()
+    for path, one in left_settings.items():
+        other = right_settings[path]
+        if one.value is None or other.value is None:
+            incomparable.append(_incomparable_setting(path, one, other))
+            continue
+        names = set(one.explains) | set(other.explains)
+        explained |= names
+        kind = _kind(one, other, any(name in raw for name in names), device_differs)
+        if kind:
+            found[kind].append(_mismatch(path, one, other, [raw[name] for name in sorted(names) if name in raw]))
+    rest = [Mismatch(*raw[path]) for path in raw if path not in explained]
+    return Comparison(
+        left=left,
+        right=right,
+        left_settings=left_settings,
+        right_settings=right_settings,
+        mismatches=(*found["mismatch"], *rest),
+        same_in_effect=tuple(found["same"]),
+        idle=tuple(found["idle"]),
+        incomparable=(*incomparable, *_incomparable_facts(left, right)),
+        full=tuple(raw.values()),
+        compared=_compared(left, right)
+        + sum(1 for path in left_settings if _both_read(path, left_settings, right_settings)),
+    )
+
+
+def _kind(one: Setting, other: Setting, raw_differs: bool, device_differs: bool) -> str:
+    """Where a pair of settings that were both concluded belongs; empty for nowhere."""
+    idle = NOT_APPLICABLE in (one.value, other.value)
+    if one.value == other.value:
+        return ("idle" if idle else "same") if raw_differs else ""
+    if not idle:
+        return "mismatch"
+    # One side has nothing that the setting could act on. If nobody touched it, the release or the device says it all.
+    if not raw_differs:
+        return ""
+    return "idle" if device_differs else "mismatch"
+
+
+def _mismatch(path: str, one: Setting, other: Setting, folded: list[Raw]) -> Mismatch:
+    return Mismatch(path, Value(one.value), Value(other.value), one.trail, other.trail, tuple(folded))
+
+
+def _raw_differences(left: Fingerprint, right: Fingerprint) -> dict[str, Raw]:
+    """Facts that both sides were asked for and answer differently, by path."""
+    differences: dict[str, Raw] = {}
+    for path in sorted(left.facts.keys() | right.facts.keys()):
+        one, other = left.reading(path), right.reading(path)
+        if isinstance(one, Value | Absent) and isinstance(other, Value | Absent) and one != other:
+            differences[path] = (path, one, other)
+    return differences
+
+
+def _incomparable_setting(path: str, one: Setting, other: Setting) -> Incomparable:
+    if one.value is None and other.value is None:
+        reason = one.unread if one.unread == other.unread else f"left: {one.unread}; right: {other.unread}"
+        return Incomparable(path, "both", reason)
+    return Incomparable(path, "left", one.unread) if one.value is None else Incomparable(path, "right", other.unread)
+
+
+def _incomparable_facts(left: Fingerprint, right: Fingerprint) -> list[Incomparable]:
+    """Unread prefixes of each side, and whole sections that one side alone has; not one line for every fact."""
+    reasons: dict[str, dict[str, str]] = {}
+    for side, own, other in (("left", left, right), ("right", right, left)):
+        for prefix, reason in own.unread.items():
+            reasons.setdefault(prefix, {})[side] = reason
+        for section in sorted(other.sections - own.sections):
+            reading = own.reading(f"{section}.?")
+            if isinstance(reading, Unread) and section not in own.unread:
+                reasons.setdefault(section, {})[side] = reading.reason
+    return [_incomparable_fact(prefix, sides) for prefix, sides in sorted(reasons.items())]
+
+
+def _incomparable_fact(prefix: str, sides: dict[str, str]) -> Incomparable:
+    if len(sides) == 1:
+        ((side, reason),) = sides.items()
+        return Incomparable(prefix, side, reason)
+    one, other = sides["left"], sides["right"]
+    return Incomparable(prefix, "both", one if one == other else f"left: {one}; right: {other}")
+
+
+def _compared(left: Fingerprint, right: Fingerprint) -> int:
+    readable = (Value, Absent)
+    return sum(
+        1
+        for path in left.facts.keys() | right.facts.keys()
+        if isinstance(left.reading(path), readable) and isinstance(right.reading(path), readable)
+    )
+
+
+def _both_read(path: str, left: dict[str, Setting], right: dict[str, Setting]) -> bool:
+    return left[path].value is not None and right[path].value is not None
+
+
+def _setting_reading(setting: Setting | None) -> Reading:
+    if setting is None:
+        return Absent()
+    return Unread(setting.unread) if setting.value is None else Value(setting.value)
+
+
+def _value(setting: Setting) -> str | None:
+    return setting.value
+
+
+def shown_pair(left: Reading, right: Reading) -> tuple[str, str]:
+    """Both sides in words; of two long lists only what the other has not: forty equal flags hide one that counts."""
+    if isinstance(left, Value) and isinstance(right, Value):
+        one, other = left.value, right.value
+        if isinstance(one, tuple) and isinstance(other, tuple) and min(len(one), len(other)) > 3:
+            return _only(one, other), _only(other, one)
+    return _shown(left), _shown(right)
+
+
+def _only(own: tuple[FactValue, ...], other: tuple[FactValue, ...]) -> str:
+    extra = [item for item in own if item not in set(other)]
+    return "also " + ", ".join(show(item) for item in extra) if extra else "nothing that the other lacks"
+
+
+def _shown(reading: Reading) -> str:
+    return "withheld" if isinstance(reading, Withheld) else str(reading)

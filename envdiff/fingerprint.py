@@ -1,0 +1,307 @@
+"""The document that one environment says about itself: :func:`load` is the only way in.
+
+Facts are flat, so that a rule, a diff and a reader share one language: a dotted path leads to a scalar or to a list
+of scalars. What a path gave is a :class:`Reading`, and "not there", "could not be asked" and "held back" are three
+different readings.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+
+from envdiff.errors import UnusableInput
+
+SCHEMA_FAMILY = "envdiff/fingerprint/"
+SCHEMA_VERSION = 1
+SCHEMA = f"{SCHEMA_FAMILY}{SCHEMA_VERSION}"
+
+# The largest real fingerprint seen has a few megabytes; anything near this is another kind of file.
+MAX_BYTES = 64 * 2**20
+
+Scalar = str | int | float | bool | None
+FactValue = Scalar | tuple[Scalar, ...]
+
+# Sections that a capture has only when it was asked for them. Without one fact in them they were not captured,
+# which is not the same as empty.
+ON_REQUEST = {
+    "model": "capture with --model PATH",
+    "serving": "capture the serving process: --container NAME or --pid N",
+    "container": "capture with --container NAME",
+    "process": "capture the running process: --pid N",
+    "runtime": "capture without --static",
+    "keras": "capture from inside the environment",
+    "conda": "the environment is not a conda one, or was read from outside",
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """The fact was read."""
+
+    value: FactValue
+
+    def __str__(self) -> str:
+        return show(self.value)
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The section was read and the fact is not in it: an unset variable, a package that is not installed."""
+
+    def __str__(self) -> str:
+        return "absent"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """The probe could not ask. Two unread facts are not equal."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"unread: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """It is there and it was held back, because it may be a secret."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return "withheld"
+
+
+Reading = Value | Absent | Unread | Withheld
+
+
+def show(value: FactValue) -> str:
+    """A fact as a person would write it: ``yes``/``no``, lists joined with commas, numbers as they are."""
+    if isinstance(value, tuple):
+        return ", ".join(show(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """One environment, validated. ``document`` is the JSON object it came from, kept for reports that embed it."""
+
+    label: str
+    kind: str
+    reached_by: str
+    captured_at: str
+    probe_version: str
+    mode: str
+    facts: Mapping[str, FactValue]
+    unread: Mapping[str, str]
+    withheld: Mapping[str, tuple[str, ...]]
+    outputs: Mapping[str, Any] | None = None
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def reading(self, path: str) -> Reading:
+        """What asking for ``path`` gave. A fact that was read wins over an unread section it stands in."""
+        if path in self.facts:
+            return Value(self.facts[path])
+        section, _, name = path.partition(".")
+        if path in self.withheld or name in self.withheld.get(section, ()):
+            return Withheld("held back by the secret filter")
+        reason = self._unread_reason(path)
+        if reason is not None:
+            return Unread(reason)
+        if section in ON_REQUEST and section not in self.sections:
+            return Unread(f"not captured; {ON_REQUEST[section]}")
+        return Absent()
+
+    def get(self, path: str) -> FactValue:
+        """The value of ``path``, or None when it was not read."""
+        return self.facts.get(path)
+
+    @property
+    def sections(self) -> frozenset[str]:
+        """The first components of all facts."""
+        return frozenset(path.partition(".")[0] for path in self.facts)
+
+    def _unread_reason(self, path: str) -> str | None:
+        prefix = path
+        while prefix:
+            if prefix in self.unread:
+                return self.unread[prefix]
+            prefix = prefix.rpartition(".")[0]
+        return None
+
+
+Item = StrictBool | StrictInt | StrictFloat | StrictStr | None
+Path_ = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class SubjectDocument(BaseModel):
+    """What the capture looked at, and how it got there."""
+
+    model_config = ConfigDict(extra="allow")
+    label: str = Field(max_length=1000)
+    kind: str
+    reached_by: str
+
+
+class ProbeDocument(BaseModel):
+    """Which probe wrote this, and in which mode: full, static, in-process or proc."""
+
+    model_config = ConfigDict(extra="allow")
+    version: str
+    mode: str = "full"
+
+
+class FingerprintDocument(BaseModel):
+    """``envdiff/fingerprint/1``. Later minor additions are new keys or new facts and are kept."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    schema_: str = Field(alias="schema", pattern=r"^envdiff/fingerprint/1(\.\d+)?$")
+    subject: SubjectDocument
+    captured_at: str
+    probe: ProbeDocument
+    facts: dict[Path_, Item | list[Item]]
+    unread: dict[Path_, str] = Field(default_factory=dict)
+    withheld: dict[Path_, list[str]] = Field(default_factory=dict)
+    outputs: dict[str, Any] | None = None
+
+
+def fingerprint_schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    return FingerprintDocument.model_json_schema(by_alias=True)
+
+
+def load(source: str | Path, *, stdin: bool = False) -> Fingerprint:
+    """Read a fingerprint from a file, or from standard input when ``stdin``; HTML reports give their left side.
+
+    Raises :class:`UnusableInput` for anything that is not a fingerprint this version understands.
+    """
+    name = "standard input" if stdin else str(source)
+    return parse(read_bounded(Path(source), stdin=stdin), name)
+
+
+def read_bounded(path: Path, *, stdin: bool = False) -> bytes:
+    """The bytes of an input, at most :data:`MAX_BYTES`; raises :class:`UnusableInput`."""
+    name = "standard input" if stdin else str(path)
+    try:
+        if stdin:
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise UnusableInput("there is no such file", subject=name, hint="envdiff capture -o FILE makes one") from error
+    except OSError as error:
+        raise UnusableInput(f"it cannot be read: {error.strerror or error}", subject=name) from error
+    if len(raw) > MAX_BYTES:
+        raise UnusableInput(
+            f"it is larger than {MAX_BYTES // 2**20} MB: no fingerprint is",
+            subject=name,
+            hint="give the file that envdiff capture wrote",
+        )
+    return raw
+
+
+def parse(raw: bytes, name: str) -> Fingerprint:
+    """The fingerprint in ``raw``; ``name`` is what messages call it."""
+    return from_document(parse_json(raw, name), name)
+
+
+def parse_json(raw: bytes, name: str) -> Any:
+    """Strict JSON: no duplicate keys, no NaN, bounded depth; raises :class:`UnusableInput` saying where it broke."""
+    if not raw.strip():
+        raise UnusableInput("it is empty", subject=name, hint="the capture that should have written it did not end")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnusableInput("it is not UTF-8 text, so it is no JSON", subject=name, hint=_CAPTURE_AGAIN) from error
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        cut = " (it ends early: was the copy complete?)" if error.pos >= len(text.rstrip()) else ""
+        raise UnusableInput(
+            f"it is not valid JSON at {where}: {error.msg}{cut}", subject=name, hint=_CAPTURE_AGAIN
+        ) from error
+    except RecursionError as error:
+        raise UnusableInput("it is nested too deeply to be a fingerprint", subject=name, hint=_CAPTURE_AGAIN) from error
+    except ValueError as error:
+        raise UnusableInput(f"it is not usable JSON: {error}", subject=name, hint=_CAPTURE_AGAIN) from error
+
+
+_CAPTURE_AGAIN = "capture again: envdiff capture -o FILE"
+
+
+def from_document(document: Any, name: str) -> Fingerprint:
+    """Validate a JSON object as a fingerprint; raises :class:`UnusableInput`."""
+    _check_schema(document, name)
+    try:
+        valid = FingerprintDocument.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:200]
+        raise UnusableInput(
+            f"it is a damaged fingerprint: {where}: {first['msg']}", subject=name, hint=_CAPTURE_AGAIN
+        ) from error
+    return Fingerprint(
+        label=valid.subject.label,
+        kind=valid.subject.kind,
+        reached_by=valid.subject.reached_by,
+        captured_at=valid.captured_at,
+        probe_version=valid.probe.version,
+        mode=valid.probe.mode,
+        facts={path: tuple(value) if isinstance(value, list) else value for path, value in valid.facts.items()},
+        unread=valid.unread,
+        withheld={path: tuple(names) for path, names in valid.withheld.items()},
+        outputs=valid.outputs,
+        document=document,
+    )
+
+
+def _check_schema(document: Any, name: str) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(schema, str) or not schema.startswith(SCHEMA_FAMILY):
+        raise UnusableInput(
+            "it is JSON, but not an envdiff fingerprint",
+            subject=name,
+            hint="envdiff capture writes fingerprints; other tools' files cannot be compared",
+        )
+    major = schema.removeprefix(SCHEMA_FAMILY).partition(".")[0]
+    if not major.isdecimal():
+        raise UnusableInput(f"its schema is malformed: {schema[:80]!r}", subject=name, hint=_CAPTURE_AGAIN)
+    if int(major) > SCHEMA_VERSION:
+        raise UnusableInput(
+            f"it was written by a newer envdiff (schema {major}; this one reads up to {SCHEMA_VERSION})",
+            subject=name,
+            hint="upgrade envdiff, or capture again with the probe of this version",
+        )
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:80]!r} occurs twice in one object")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")

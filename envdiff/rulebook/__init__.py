@@ -1,0 +1,6 @@
+"""What is known about mismatches: rules and tables of known changes, as data."""
+
+from envdiff.rulebook.load import Rulebook, load_rule, load_rulebook
+from envdiff.rulebook.model import LAYERS, ChangeTable, ChangeText, Rule
+
+__all__ = ["LAYERS", "ChangeTable", "ChangeText", "Rule", "Rulebook", "load_rule", "load_rulebook"]
