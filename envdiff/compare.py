@@ -56,6 +56,11 @@ class Comparison:
             return _setting_reading(self.left_settings.get(path)), _setting_reading(self.right_settings.get(path))
         return self.left.reading(path), self.right.reading(path)
 
+    def trails(self, path: str) -> tuple[str, str]:
+        """How both sides' values of a setting were concluded; empty for facts."""
+        one, other = self.left_settings.get(path), self.right_settings.get(path)
+        return one.trail if one else "", other.trail if other else ""
+
 
 def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
     """Every mismatch between two environments. Swapping the sides mirrors the result."""

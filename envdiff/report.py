@@ -83,7 +83,8 @@ class Change:
     size: Size
     basis: Basis
     sources: tuple[Source, ...]
-    touches: tuple[str, ...] = ()  # operations or entry points; empty: any
+    touches: tuple[str, ...] = ()  # operations; empty: any
+    acts: str = ""  # where it acts, in words, if it is not in a graph whoever runs it
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ class Finding:
     fits_delta: bool | None = None
     changes: tuple[Change, ...] = ()
     folded: tuple[tuple[str, str, str], ...] = ()
+    at_worst: Size | None = None  # seen, though ``size`` is usual: depth amplified it, a kernel had a bug
+    layer: str = "host"  # artifact, input, precision, behaviour, kernels, order or host
+    measured: tuple[tuple[str, str], ...] = ()  # (what was changed, what moved by how much)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,76 @@
+"""What a program may call: capture, load and report. The command line calls the same functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envdiff.fingerprint import Fingerprint
+    from envdiff.report import Delta, Report
+    from envdiff.rulebook import Rulebook
+
+
+def capture(
+    python: str | Path | None = None,
+    *,
+    label: str | None = None,
+    pid: int | None = None,
+    static: bool = False,
+    env: Sequence[str] = (),
+    time_limit_s: float = 120.0,
+) -> Fingerprint:
+    """A fingerprint of an interpreter's environment, or of the running process ``pid``.
+
+    ``python`` is an interpreter or an environment's folder; by default the active environment's. ``static`` leaves
+    TensorFlow alone: milliseconds instead of seconds, without the flags that only a program can set. ``env`` names
+    further variables to record by value. Raises :class:`envdiff.errors.WorldFailed` when it cannot be had.
+    """
+    from envdiff.capture.interpreter import Request, active_interpreter, capture_interpreter, named_interpreter
+
+    request = Request(label=label, static=static, pid=pid, extra_env=tuple(env), time_limit_s=time_limit_s)
+    if pid is not None:
+        # Reading another process needs any Python at all; envdiff's own is certain to be there.
+        import sys
+
+        return capture_interpreter(Path(sys.executable), request)
+    chosen = active_interpreter(os.environ) if python is None else named_interpreter(Path(python))
+    return capture_interpreter(chosen.path, request)
+
+
+def load(path: str | Path) -> Fingerprint:
+    """A fingerprint from a file. Raises :class:`envdiff.errors.UnusableInput` for anything else."""
+    from envdiff.fingerprint import load as load_fingerprint
+
+    return load_fingerprint(path)
+
+
+def report(
+    left: Fingerprint | str | Path,
+    right: Fingerprint | str | Path,
+    *,
+    ignore: Mapping[str, str] | None = None,
+    rules: Sequence[Path] = (),
+    delta: Delta | None = None,
+) -> Report:
+    """What differs between two environments and which of it can move predictions, the likely cause first.
+
+    ``ignore`` maps path patterns to the reason for leaving them out; ``rules`` are folders of further rules; ``delta``
+    is the measured difference of the predictions, when there is one. Raises :class:`envdiff.errors.UnusableInput`.
+    """
+    from envdiff.compare import compare
+    from envdiff.explain import explain
+
+    sides = [side if not isinstance(side, str | Path) else load(side) for side in (left, right)]
+    return explain(compare(*sides), rulebook(rules), delta=delta, ignore=ignore)
+
+
+def rulebook(folders: Sequence[Path] = ()) -> Rulebook:
+    """The built-in rules and those of ``folders``, parsed once and kept in the user's cache directory."""
+    from platformdirs import user_cache_path
+
+    from envdiff.rulebook import load_rulebook
+
+    return load_rulebook(folders, cache=user_cache_path("envdiff"))

@@ -1,0 +1,68 @@
+"""The one place where errors end: an expected one becomes three lines and a status, a bug becomes a saved traceback."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from envdiff.errors import EnvdiffError, ExitStatus
+
+
+def guarded(command: Callable[[], Any], environ: Mapping[str, str]) -> int:
+    """Run ``command`` and turn whatever happens into an exit status. Messages go to standard error."""
+    try:
+        status = command()
+    except EnvdiffError as error:
+        _tell(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        _say("interrupted; files that were complete are kept")
+        return ExitStatus.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the boundary: nothing above this can tell the user anything
+        return _other(error, environ)
+    return int(status or 0)
+
+
+def _other(error: Exception, environ: Mapping[str, str]) -> int:
+    # Typer brings its command-line library along under a private name, so its errors are known by what they can do.
+    show = getattr(error, "show", None)
+    if callable(show):
+        show()
+        return ExitStatus.MISUSED
+    if type(error).__name__ == "Abort":
+        return ExitStatus.INTERRUPTED
+    if isinstance(error, MemoryError):
+        _say("error: there is not enough memory for this input")
+        return ExitStatus.WORLD_FAILED
+    _bug(error, environ)
+    return ExitStatus.BUG
+
+
+def _tell(error: EnvdiffError) -> None:
+    _say(f"error: {error.message}")
+    if error.subject:
+        _say(f"  input   {error.subject}")
+    if error.hint:
+        _say(f"  try     {error.hint}")
+
+
+def _bug(error: Exception, environ: Mapping[str, str]) -> None:
+    text = "".join(traceback.format_exception(error))
+    if environ.get("ENVDIFF_TRACEBACK"):
+        _say(text)
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="envdiff-bug-", suffix=".txt", delete=False) as file:
+            file.write(text)
+        where = f"the traceback is in {file.name}"
+    except OSError:
+        where = "the traceback could not be saved; set ENVDIFF_TRACEBACK=1 to see it"
+    _say(f"error: this is a bug in envdiff ({type(error).__name__}); {where}")
+
+
+def _say(text: str) -> None:
+    """Text for a terminal: what came out of a file must not drive it."""
+    safe = "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    print(safe, file=sys.stderr)  # noqa: T201

@@ -1,0 +1,1 @@
+"""Getting a fingerprint: from an interpreter, from a running process, from whatever else can be reached."""

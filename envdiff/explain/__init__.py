@@ -1,0 +1,89 @@
+"""Mismatches, rulebook, model and measured difference to a Report: the one place where a verdict is decided."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+
+from envdiff.compare import Comparison, Mismatch, shown_pair
+from envdiff.explain.answer import answer, side
+from envdiff.explain.gaps import gaps
+from envdiff.explain.judge import Case, idle, judge, standing_findings
+from envdiff.explain.rank import ranked
+from envdiff.report import Delta, Finding, Ignored, Report, RuledOut, SameInEffect, Unexplained
+from envdiff.rulebook import Rulebook
+
+__all__ = ["explain"]
+
+
+def explain(
+    comparison: Comparison,
+    book: Rulebook,
+    *,
+    delta: Delta | None = None,
+    ignore: Mapping[str, str] | None = None,
+) -> Report:
+    """The finished answer. ``ignore`` maps path patterns to the reason why the user leaves them out of the verdict."""
+    case = Case(comparison, book)
+    kept, ignored = _without_ignored(comparison.mismatches, ignore or {})
+    judged = [judge(mismatch, case) for mismatch in kept]
+    found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
+    findings, too_small = ranked(found, delta)
+    unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
+    unread = gaps(comparison)
+    return Report(
+        left=side(comparison.left, comparison.left_settings),
+        right=side(comparison.right, comparison.right_settings),
+        answer=answer(findings, too_small, unexplained, unread, delta),
+        delta=delta,
+        findings=findings,
+        too_small=too_small,
+        same_in_effect=tuple(_same(mismatch) for mismatch in comparison.same_in_effect),
+        ruled_out=(
+            *(one for one in judged if isinstance(one, RuledOut)),
+            *(idle(mismatch, case) for mismatch in comparison.idle),
+        ),
+        unexplained=unexplained,
+        unread=unread,
+        ignored=ignored,
+        full=tuple((path, *shown_pair(left, right)) for path, left, right in comparison.full),
+        notes=_notes(comparison),
+        compared=comparison.compared,
+    )
+
+
+def _without_ignored(
+    mismatches: tuple[Mismatch, ...], ignore: Mapping[str, str]
+) -> tuple[list[Mismatch], tuple[Ignored, ...]]:
+    kept, ignored = [], []
+    for mismatch in mismatches:
+        paths = [mismatch.path, *(path for path, _, _ in mismatch.folded)]
+        reason = next((why for glob, why in ignore.items() if any(fnmatch.fnmatchcase(p, glob) for p in paths)), None)
+        if reason is None:
+            kept.append(mismatch)
+        else:
+            ignored.append(Ignored(mismatch.path, *shown_pair(mismatch.left, mismatch.right), reason))
+    return kept, tuple(ignored)
+
+
+def _same(mismatch: Mismatch) -> SameInEffect:
+    """A setting in force alike; shown with the first thing that is written differently."""
+    path, left, right = mismatch.folded[0]
+    trail = mismatch.left_trail
+    if mismatch.left_trail != mismatch.right_trail:
+        trail = f"left: {mismatch.left_trail}; right: {mismatch.right_trail}"
+    name = mismatch.path.removeprefix("setting.").removeprefix("variable.")
+    return SameInEffect(path, *shown_pair(left, right), f"{name} is {mismatch.left} on both sides ({trail})")
+
+
+def _notes(comparison: Comparison) -> tuple[str, ...]:
+    """Variables whose values are not recorded, when one side alone has them."""
+    left, right = (set(side.withheld.get("env", ())) for side in (comparison.left, comparison.right))
+    notes = []
+    for name, only in (("left", left - right), ("right", right - left)):
+        if only:
+            shown = ", ".join(sorted(only)[:20]) + (f" and {len(only) - 20} more" if len(only) > 20 else "")
+            notes.append(
+                f"Set on the {name} only; recorded by name alone, since TensorFlow is not known to read them: {shown}."
+            )
+    return tuple(notes)

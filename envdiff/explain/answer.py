@@ -1,0 +1,125 @@
+"""The first lines of a report: verdict, one sentence, what to run next; and what each side is in a dozen facts."""
+
+from __future__ import annotations
+
+from envdiff.compare import Comparison
+from envdiff.explain.rank import size_of
+from envdiff.fingerprint import Fingerprint, show
+from envdiff.report import Answer, Delta, Finding, Side, Size, Unexplained, Unread, Verdict
+from envdiff.settings import Setting
+
+EXPECT = {
+    Size.NONE: "No difference is expected from it",
+    Size.LAST_BITS: "Expect the last bits to differ (up to about 1e-5 of the output's range), not the labels",
+    Size.SMALL: "Expect differences of up to a few percent of the output's range, and few labels to flip",
+    Size.VISIBLE: "Expect scores and labels to move visibly",
+    Size.ANY: "The difference can have any size",
+}
+
+HEADLINE = (
+    ("TensorFlow", ("tensorflow.version", "tensorflow.distribution")),
+    ("Keras", ("keras.version",)),
+    ("Python", ("python.version",)),
+    ("oneDNN", ("setting.onednn",)),
+    ("device", ("setting.device",)),
+    ("GPU", ("gpu.0.name",)),
+    ("CPU", ("cpu.model",)),
+    ("kernels", ("setting.kernel_isa",)),
+    ("threads", ("setting.intra_op_threads",)),
+    ("system", ("os.distribution", "os.machine")),
+    ("C library", ("setting.libc",)),
+)
+
+
+def answer(
+    findings: tuple[Finding, ...],
+    too_small: tuple[Finding, ...],
+    unexplained: tuple[Unexplained, ...],
+    unread: tuple[Unread, ...],
+    delta: Delta | None,
+) -> Answer:
+    """The verdict over everything that was judged."""
+    missing = tuple(gap for gap in unread if gap.matters)
+    if findings:
+        verdict = Verdict.MOVES if any(one.verdict is Verdict.MOVES for one in findings) else Verdict.CAN_MOVE
+        return Answer(verdict, _because_of(findings, delta), _next_steps(findings[0], missing))
+    if delta is not None and size_of(delta) is not Size.NONE:
+        return Answer(Verdict.CANNOT_TELL, _not_by_these(too_small, delta), _read(missing))
+    if delta is not None and too_small:
+        sentence = f"The answers are equal bit for bit: {_count(too_small, 'known mismatch')} did not move these rows."
+        return Answer(Verdict.HARMLESS, sentence)
+    if missing:
+        sentence = f"Nothing that was read can move predictions, but {_count(missing, 'thing')} that can was not read."
+        return Answer(Verdict.CANNOT_TELL, sentence, _read(missing))
+    if unexplained:
+        sentence = (
+            "Nothing known to move predictions differs; "
+            f"{_count(unexplained, 'mismatch')} {'is' if len(unexplained) == 1 else 'are'} not in the rulebook."
+        )
+        return Answer(Verdict.CANNOT_TELL, sentence)
+    return Answer(Verdict.HARMLESS, "Nothing that differs between these two can move predictions.")
+
+
+def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
+    first = findings[0]
+    title = first.title[0].lower() + first.title[1:] if first.title[:2].istitle() else first.title
+    others = f" {_count(findings[1:], 'other mismatch')} can move predictions too." if len(findings) > 1 else ""
+    if delta is None:
+        word = "will" if first.verdict is Verdict.MOVES else "can"
+        return f"These two {word} predict differently: {title}. {EXPECT[first.size]}.{others}"
+    return f"The answers differ by up to {_largest(delta)}. The cause that fits best: {title}.{others}"
+
+
+def _not_by_these(too_small: tuple[Finding, ...], delta: Delta) -> str:
+    known = f"{_count(too_small, 'mismatch')} that could move predictions cannot explain it" if too_small else ""
+    return (
+        f"The answers differ by up to {_largest(delta)}, and nothing that was captured explains it"
+        + (f": {known}." if known else ".")
+        + " Look at the served files, the model version and the inputs."
+    )
+
+
+def _largest(delta: Delta) -> str:
+    name, worst = max(delta.outputs.items(), key=lambda pair: pair[1].max_rel or pair[1].max_abs)
+    flips = f", {worst.flips} of {worst.rows} labels flip" if worst.flips else ""
+    return f"{worst.max_abs:.1e} in {name}{flips}" if name else f"{worst.max_abs:.1e}{flips}"
+
+
+def _next_steps(first: Finding, missing: tuple[Unread, ...]) -> tuple[str, ...]:
+    return (*first.confirm[:2], *_read(missing[:1]))
+
+
+def _read(missing: tuple[Unread, ...]) -> tuple[str, ...]:
+    steps = [f"{gap.path} ({gap.side}): {gap.how_to_read}" for gap in missing[:3]]
+    return tuple(dict.fromkeys(steps))
+
+
+def _count(things: tuple[object, ...], name: str) -> str:
+    number = len(things)
+    return f"{number} {name}" if number == 1 else f"{number} {name}{'es' if name.endswith('ch') else 's'}"
+
+
+def side(fingerprint: Fingerprint, settings: dict[str, Setting]) -> Side:
+    """One environment in the facts that a reader wants first."""
+    return Side(
+        label=fingerprint.label,
+        kind=fingerprint.kind,
+        reached_by=fingerprint.reached_by,
+        captured_at=fingerprint.captured_at,
+        headline=tuple((name, text) for name, paths in HEADLINE if (text := _first(paths, fingerprint, settings))),
+    )
+
+
+def _first(paths: tuple[str, ...], fingerprint: Fingerprint, settings: dict[str, Setting]) -> str:
+    parts = []
+    for path in paths:
+        value = settings[path].value if path in settings else fingerprint.get(path)
+        if value is not None:
+            parts.append(show(value))
+    return " ".join(parts[:1]) + (f" ({parts[1]})" if len(parts) > 1 else "")
+
+
+def headline_paths(comparison: Comparison) -> tuple[str, ...]:
+    """Every path the headlines read, for checks against what the probe can produce."""
+    known = comparison.left_settings
+    return tuple(path for _, paths in HEADLINE for path in paths if path not in known)

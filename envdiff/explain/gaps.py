@@ -1,0 +1,54 @@
+"""What could not be compared, whether it matters, and how to read it."""
+
+from __future__ import annotations
+
+from envdiff.compare import Comparison, Incomparable
+from envdiff.fingerprint import ON_REQUEST
+from envdiff.report import Unread
+
+# Sections that hold causes. What stands in the others is context.
+MATTERS = ("cpu", "gpu", "cuda", "tensorflow", "runtime", "env", "keras", "serving", "model", "setting")
+
+HOW = {
+    "runtime": "capture without --static where TensorFlow imports, or call envprobe.write() in the program",
+    "env": "capture as the same user or as root, or from inside the process",
+    "process": "capture as the same user or as root",
+    "libraries": "capture as the same user or as root, or without --static",
+    "gpu": "capture on the machine that computes, with the GPU's device files visible",
+    "cuda": "capture on the machine that computes",
+    "cpu": "capture on the machine that computes",
+    "tensorflow": "capture with the interpreter that runs the model: --python PATH",
+    "packages": "capture with the interpreter that runs the model: --python PATH",
+    "keras": "capture with the interpreter that runs the model: --python PATH",
+    "setting": "capture what its reason names",
+}
+
+
+def gaps(comparison: Comparison) -> tuple[Unread, ...]:
+    """One entry for each thing that could not be compared; a setting lost with a whole section is told once, there."""
+    facts = [gap for gap in comparison.incomparable if not gap.path.startswith("setting.")]
+    lost = [gap for gap in comparison.incomparable if gap.path.startswith("setting.")]
+    covered = {gap.path: [one for one in lost if _is_because_of(one, gap)] for gap in facts}
+    told = {one.path for ones in covered.values() for one in ones}
+    entries = [_entry(gap, covered[gap.path]) for gap in facts]
+    entries += [_entry(one, []) for one in lost if one.path not in told]
+    return tuple(sorted(entries, key=lambda entry: (not entry.matters, entry.path)))
+
+
+def _is_because_of(setting: Incomparable, gap: Incomparable) -> bool:
+    """Settings begin their reason with the path that was missing."""
+    return any(
+        part.partition(":")[0].strip().startswith(gap.path)
+        for part in setting.reason.replace("left: ", "").replace("right: ", "").split("; ")
+    )
+
+
+def _entry(gap: Incomparable, settings: list[Incomparable]) -> Unread:
+    section = gap.path.partition(".")[0]
+    reason = gap.reason
+    if settings:
+        names = [one.path.removeprefix("setting.").removeprefix("variable.") for one in settings]
+        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        reason += f" (so not concluded: {shown})"
+    how = HOW.get(section) or ON_REQUEST.get(section) or "capture again from inside the environment"
+    return Unread(gap.side, gap.path, reason, how, section in MATTERS)

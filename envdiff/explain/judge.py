@@ -1,0 +1,123 @@
+"""One mismatch and the rulebook: a finding, a reason why it cannot matter, or nothing known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
+from envdiff.explain.history import changes_between, largest
+from envdiff.explain.model import needs_hold
+from envdiff.report import Change, Finding, RuledOut, Shown, Source, Unexplained, Verdict
+from envdiff.rulebook import Rule, Rulebook
+from envdiff.rulebook.conditions import holds
+from envdiff.rulebook.model import SourceText
+
+Judged = Finding | RuledOut | Unexplained
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a judgement looks at: both environments and everything that is known."""
+
+    comparison: Comparison
+    book: Rulebook
+
+
+def judge(mismatch: Mismatch, case: Case) -> Judged:
+    """What the most specific rule that applies says of ``mismatch``."""
+    ruled_out: RuledOut | None = None
+    for rule in case.book.about(mismatch.path):
+        applies = holds(rule.when, case.comparison)
+        if applies is False or (applies is None and rule.verdict is Verdict.HARMLESS):
+            continue
+        needed, why = needs_hold(rule.needs, case.comparison)
+        if needed is False:
+            ruled_out = ruled_out or _ruled_out(mismatch, rule, why)
+            continue
+        if rule.verdict is Verdict.HARMLESS:
+            return _ruled_out(mismatch, rule, rule.mechanism)
+        doubts = [why] if needed is None else []
+        if applies is None:
+            doubts.append("a fact that this rule asks for was not read")
+        return finding(rule, mismatch, case, doubts)
+    return ruled_out or Unexplained(mismatch.path, *shown_pair(mismatch.left, mismatch.right))
+
+
+def standing_findings(case: Case) -> list[Finding]:
+    """What is wrong on one side or on both, whether or not they differ in it."""
+    found = []
+    for rule in case.book.standing:
+        if holds(rule.when, case.comparison) and needs_hold(rule.needs, case.comparison)[0] is not False:
+            path = rule.about[0]
+            left, right = case.comparison.readings(path)
+            left_trail, right_trail = case.comparison.trails(path)
+            found.append(finding(rule, Mismatch(path, left, right, left_trail, right_trail), case, []))
+    return found
+
+
+def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Finding:
+    """``rule`` filled in for this mismatch; with a table of changes, the size is what they can do to this model."""
+    left, right = shown_pair(mismatch.left, mismatch.right)
+    changes: tuple[Change, ...] = ()
+    size = rule.size
+    if rule.changes is not None:
+        changes = changes_between(mismatch, case.book.tables[rule.changes], case.comparison)
+        size = largest(changes, rule.size)
+
+    def filled(text: str) -> str:
+        return text.replace("{left}", left).replace("{right}", right)
+
+    return Finding(
+        rule=rule.id,
+        title=filled(rule.title),
+        verdict=rule.verdict,
+        size=size,
+        at_worst=rule.at_worst,
+        steadiness=rule.steadiness,
+        basis=rule.basis,
+        layer=rule.layer,
+        about=mismatch.path,
+        left=Shown(left, mismatch.left_trail),
+        right=Shown(right, mismatch.right_trail),
+        mechanism=filled(rule.mechanism),
+        measured=tuple((row.what, row.moved) for row in rule.measured),
+        confirm=_confirm(rule),
+        fix=filled(rule.fix),
+        sources=tuple(source(text) for text in rule.sources),
+        because="; ".join(doubt for doubt in doubts if doubt),
+        changes=changes,
+        folded=tuple(_words(raw) for raw in mismatch.folded),
+    )
+
+
+def source(text: SourceText) -> Source:
+    """A source as reports carry it."""
+    return Source(text.what, text.where, text.read)
+
+
+def idle(mismatch: Mismatch, case: Case) -> RuledOut:
+    """Why a difference that was typed has nothing to act on."""
+    trail = mismatch.left_trail if str(mismatch.left) == "n/a" else mismatch.right_trail
+    rule = next((rule.id for rule in case.book.about(mismatch.path)), "")
+    (_, left, right) = mismatch.folded[0] if mismatch.folded else ("", mismatch.left, mismatch.right)
+    about = mismatch.folded[0][0] if mismatch.folded else mismatch.path
+    sides = "on either side" if mismatch.left == mismatch.right else "on one side, and the devices differ anyway"
+    return RuledOut(about, *shown_pair(left, right), rule, f"it has nothing to act on {sides}: {trail}")
+
+
+def _ruled_out(mismatch: Mismatch, rule: Rule, why: str) -> RuledOut:
+    return RuledOut(mismatch.path, *shown_pair(mismatch.left, mismatch.right), rule.id, why)
+
+
+def _confirm(rule: Rule) -> tuple[str, ...]:
+    lines = []
+    for name, values in rule.confirm.env.items():
+        first, *others = ["unset " + name if value is None else f"{name}={value}" for value in values]
+        lines.append(
+            f"run the same rows with `{first}` and again with " + " and ".join(f"`{other}`" for other in others)
+        )
+    return (*lines, *rule.confirm.do)
+
+
+def _words(raw: Raw) -> tuple[str, str, str]:
+    return (raw[0], *shown_pair(raw[1], raw[2]))

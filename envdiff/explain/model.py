@@ -1,0 +1,69 @@
+"""What is known of the model and of how it is run: which rules can touch it at all."""
+
+from __future__ import annotations
+
+from envdiff.compare import Comparison
+from envdiff.fingerprint import Value
+from envdiff.rulebook.conditions import Answer
+from envdiff.rulebook.model import Needs
+
+OPERATIONS = "model.ops"
+
+
+def operations(comparison: Comparison) -> frozenset[str] | None:
+    """The operations that either side's model really runs, or None when no model was captured."""
+    known = [reading.value for reading in comparison.readings(OPERATIONS) if isinstance(reading, Value)]
+    if not known:
+        return None
+    return frozenset(str(name) for names in known if isinstance(names, tuple) for name in names)
+
+
+def needs_hold(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
+    """(yes, no or cannot tell; why) for what a rule needs in order to matter."""
+    told = [_ops(needs, comparison), _device(needs, comparison), _entry(needs, comparison)]
+    for answer, why in told:
+        if answer is False:
+            return False, why
+    doubts = [why for answer, why in told if answer is None]
+    return (None, "; ".join(doubts)) if doubts else (True, "")
+
+
+def _ops(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
+    if not needs.ops:
+        return True, ""
+    known = operations(comparison)
+    if known is None:
+        return None, f"the model was not captured, so whether it runs {_some(needs.ops)} is not known"
+    touched = known & frozenset(needs.ops)
+    return bool(touched), "" if touched else f"the model runs no {_some(needs.ops)}"
+
+
+def _some(ops: tuple[str, ...]) -> str:
+    shown = ", ".join(ops[:3])
+    return shown if len(ops) <= 3 else f"{shown} or another of the {len(ops)} operations concerned"
+
+
+def _device(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
+    if needs.device is None:
+        return True, ""
+    readings = comparison.readings("setting.device")
+    if any(isinstance(reading, Value) and reading.value == needs.device for reading in readings):
+        return True, ""
+    if all(isinstance(reading, Value) for reading in readings):
+        return False, f"neither side computes on a {needs.device.upper()}"
+    return None, f"whether a {needs.device.upper()} is in use could not be read"
+
+
+def _entry(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
+    if needs.entry is None:
+        return True, ""
+    kinds = {comparison.left.kind, comparison.right.kind}
+    served = any("serving" in side.sections for side in (comparison.left, comparison.right))
+    if needs.entry == "server":
+        return served or bool(kinds & {"server", "container", "pod"}), "neither side is a model server"
+    if needs.entry == "python":
+        return True, ""
+    formats = {reading.value for reading in comparison.readings("model.format") if isinstance(reading, Value)}
+    if formats and formats <= {"savedmodel", "tflite"}:
+        return False, "the model is a saved graph, which runs without Keras code"
+    return None, "this touches layers that Keras code builds or loads, not a SavedModel run by its signature"

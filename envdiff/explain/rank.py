@@ -1,0 +1,76 @@
+"""Which finding comes first, and which cannot be the measured difference at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from envdiff.report import Basis, Delta, Finding, Size, Steadiness, Verdict
+from envdiff.rulebook import LAYERS
+
+SIZES = tuple(Size)
+VERDICTS = (Verdict.MOVES, Verdict.CAN_MOVE)
+BASES = tuple(Basis)
+
+# Upper borders of the largest difference, relative to the range of the output. Measured on thirteen models: reordered
+# sums stay below 1e-5 of the range, reduced precision below 5e-2.
+BORDERS = ((2e-5, Size.LAST_BITS), (5e-2, Size.SMALL))
+# A row whose top two classes are this close flips its label without the cause being large.
+FLIP_SHARE = 0.01
+
+
+def size_of(delta: Delta) -> Size:
+    """The size class of a measured difference: none only when no bit changed."""
+    if all(output.changed == 0 for output in delta.outputs.values()):
+        return Size.NONE
+    relative = [output.max_rel if output.max_rel is not None else output.max_abs for output in delta.outputs.values()]
+    largest = max(relative)
+    named = next((size for border, size in BORDERS if largest <= border), Size.VISIBLE)
+    return max(named, _flipped(delta), key=SIZES.index)
+
+
+def _flipped(delta: Delta) -> Size:
+    """Many flipped labels are visible whatever the numbers say; one on a tiny gap is not."""
+    rows = sum(output.rows for output in delta.outputs.values() if output.flips is not None)
+    flips = sum(output.flips or 0 for output in delta.outputs.values())
+    return Size.VISIBLE if rows >= 20 and flips / rows > 10 * FLIP_SHARE else Size.NONE
+
+
+def ranked(findings: list[Finding], delta: Delta | None) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """(findings in order, findings that are real but cannot be this difference)."""
+    if delta is None:
+        return tuple(sorted(findings, key=_without_delta)), ()
+    size = size_of(delta)
+    judged = [replace(one, fits_delta=fits(one, size, delta.steadiness)) for one in findings]
+    judged.sort(key=lambda one: _with_delta(one, size))
+    return tuple(one for one in judged if one.fits_delta), tuple(one for one in judged if not one.fits_delta)
+
+
+def fits(finding: Finding, size: Size, steadiness: str) -> bool:
+    """Whether ``finding`` alone can be a difference of this size and steadiness."""
+    if size is Size.NONE:
+        return False
+    reach = finding.at_worst or finding.size
+    if SIZES.index(reach) < SIZES.index(size):
+        return False
+    if steadiness == Steadiness.CALL_TO_CALL:
+        return finding.steadiness is Steadiness.CALL_TO_CALL
+    return not (steadiness == Steadiness.STABLE and finding.steadiness is Steadiness.CALL_TO_CALL)
+
+
+def _without_delta(finding: Finding) -> tuple[object, ...]:
+    return (LAYERS.index(finding.layer), *_strength(finding))
+
+
+def _with_delta(finding: Finding, size: Size) -> tuple[object, ...]:
+    distance = abs(SIZES.index(finding.size) - SIZES.index(size))
+    return (not finding.fits_delta, distance, LAYERS.index(finding.layer), *_strength(finding))
+
+
+def _strength(finding: Finding) -> tuple[object, ...]:
+    return (
+        VERDICTS.index(finding.verdict),
+        -SIZES.index(finding.size),
+        bool(finding.because),
+        BASES.index(finding.basis),
+        finding.about,
+    )

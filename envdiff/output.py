@@ -1,0 +1,76 @@
+"""Writing results: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from envdiff.errors import WorldFailed
+
+
+def write(text: str, destination: Path | None) -> None:
+    """Write to a file, or to standard output for None or ``-``. An old file stays whole until the new one is.
+
+    Raises :class:`WorldFailed` for a full disk, a missing folder or no permission.
+    """
+    if destination is None or str(destination) == "-":
+        _print(text)
+        return
+    try:
+        _replace(text, destination)
+    except OSError as error:
+        raise WorldFailed(
+            f"it cannot be written: {error.strerror or error}",
+            subject=str(destination),
+            hint="what was there before is untouched; choose another place with -o",
+        ) from error
+
+
+def _replace(text: str, destination: Path) -> None:
+    if destination.exists() and not destination.is_file():
+        # A device or a pipe has no "before" to keep.
+        with destination.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{destination.name[:40]}.", dir=destination.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(_mode_for(destination))
+        Path(name).replace(destination)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _mode_for(destination: Path) -> int:
+    """The permissions of the file that is replaced, else what the umask gives a new one."""
+    if destination.exists():
+        return destination.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def append(text: str, destination: Path) -> None:
+    """Add to a file that others add to as well, such as a step summary; raises :class:`WorldFailed`."""
+    try:
+        with destination.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise WorldFailed(f"it cannot be written: {error.strerror or error}", subject=str(destination)) from error
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough (head, less). Nothing more must be tried on this stream, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise WorldFailed(f"standard output cannot be written: {error.strerror or error}") from error
