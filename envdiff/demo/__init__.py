@@ -1,0 +1,1 @@
+"""Two real TensorFlow environments on this machine, for people who want to see a report before they need one."""

@@ -1,0 +1,133 @@
+"""A rule as an encyclopedia entry, in Markdown: what happens, how much, how to confirm, how to fix, how we know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from envdiff.report import Basis, Size, Steadiness, Verdict
+from envdiff.rulebook.model import ChangeTable, Rule
+
+VERDICTS = {
+    Verdict.MOVES: "moves predictions",
+    Verdict.CAN_MOVE: "can move predictions",
+    Verdict.HARMLESS: "cannot move predictions",
+}
+SIZES = {
+    Size.NONE: "no difference",
+    Size.LAST_BITS: "the last bits (up to about 1e-5 of the output's range; labels do not flip)",
+    Size.SMALL: "small (up to about a tenth of the output's range; few labels flip)",
+    Size.VISIBLE: "visible (scores and labels move)",
+    Size.ANY: "any size",
+}
+STEADINESS = {
+    Steadiness.STABLE: "the same at every call",
+    Steadiness.CALL_TO_CALL: "another at every call",
+    Steadiness.START_TO_START: "another after every start of the process",
+}
+BASES = {
+    Basis.MEASURED: "measured",
+    Basis.DOCUMENTED: "documented by those who wrote the code",
+    Basis.REASONED: "reasoned from how the code works, not measured",
+}
+
+
+def page(rule: Rule, tables: Mapping[str, ChangeTable]) -> str:
+    """The entry of one rule, ending with a newline."""
+    return "\n".join(_lines(rule, tables)) + "\n"
+
+
+def _lines(rule: Rule, tables: Mapping[str, ChangeTable]) -> Iterator[str]:
+    yield f"## {rule.title}"
+    yield ""
+    yield f"`{rule.id}` {VERDICTS[rule.verdict]}."
+    yield ""
+    yield from _facts(rule)
+    yield from _section("What happens", rule.mechanism)
+    if rule.measured:
+        yield from ("", "### How much it moved", "", "| change | moved |", "| --- | --- |")
+        yield from (f"| {_cell(row.what)} | {_cell(row.moved)} |" for row in rule.measured)
+    yield from _confirm(rule)
+    if rule.verdict is not Verdict.HARMLESS:
+        yield from _section("How to fix it", rule.fix)
+    if rule.changes is not None:
+        yield from _changes(tables[rule.changes])
+    yield from ("", "### Sources", "")
+    yield from (f"- {source.what}: {source.where} (read {source.read})" for source in rule.sources)
+
+
+def _facts(rule: Rule) -> Iterator[str]:
+    yield f"- about: {', '.join(f'`{path}`' for path in rule.about)}"
+    if rule.when:
+        yield f"- only when: {words(rule.when)}"
+    if rule.needs.ops:
+        yield f"- only for models that run one of: {', '.join(rule.needs.ops)}"
+    if rule.needs.device:
+        yield f"- only where a {rule.needs.device.upper()} computes"
+    if rule.needs.entry:
+        entry = {"keras": "Keras code builds or loads layers", "python": "Python runs", "server": "a model server runs"}
+        yield (
+            f"- only where {entry[rule.needs.entry]} the model"
+            if rule.needs.entry != "keras"
+            else (f"- only where {entry['keras']}")
+        )
+    if rule.verdict is not Verdict.HARMLESS:
+        worst = f"; at worst {SIZES[rule.at_worst]}" if rule.at_worst else ""
+        yield f"- how large: {SIZES[rule.size]}{worst}"
+        yield f"- how steady: {STEADINESS[rule.steadiness]}"
+    yield f"- how we know: {BASES[rule.basis]}"
+
+
+def _section(title: str, text: str) -> Iterator[str]:
+    yield from ("", f"### {title}", "", text)
+
+
+def _confirm(rule: Rule) -> Iterator[str]:
+    if not rule.confirm.env and not rule.confirm.do:
+        return
+    yield from ("", "### How to confirm it", "")
+    for name, values in rule.confirm.env.items():
+        told = " and with ".join("the variable unset" if value is None else f"`{name}={value}`" for value in values)
+        yield f"- Ask for the same rows with {told}, each in a process of its own."
+    yield from (f"- {line}" for line in rule.confirm.do)
+
+
+def _changes(table: ChangeTable) -> Iterator[str]:
+    yield from ("", f"### Known changes of {table.subject}", "", "| from | what | how large |", "| --- | --- | --- |")
+    yield from (f"| {row.version} | {_cell(row.what)} | {row.size} |" for row in table.changes)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def words(condition: Mapping[str, Any]) -> str:
+    """A condition as a sentence fragment."""
+    return " and ".join(_word(word, argument) for word, argument in condition.items())
+
+
+def _word(word: str, argument: Any) -> str:
+    if word in ("any", "all"):
+        joint = " or " if word == "any" else " and "
+        return "(" + joint.join(words(part) for part in argument) + ")"
+    if word == "not":
+        return f"not ({words(argument)})"
+    if word in ("differs", "same"):
+        paths = argument if isinstance(argument, list) else [argument]
+        return " and ".join(f"`{path}` {'differs' if word == 'differs' else 'is the same'}" for path in paths)
+    side = {
+        "either": "on either side",
+        "both": "on both sides",
+        "one": "on one side only",
+        "neither": "on neither side",
+    }
+    where = side.get(word, f"on the {word}")
+    if word == "crosses":
+        return " and ".join(f"`{path}` is below {version} on one side only" for path, version in argument.items())
+    return " and ".join(f"`{path}` is {_wanted(value)} {where}" for path, value in argument.items())
+
+
+def _wanted(value: Any) -> str:
+    if isinstance(value, list):
+        return " or ".join(_wanted(one) for one in value)
+    return str(value).strip("<>") if str(value) in ("<absent>", "<present>", "<unread>") else f"`{value}`"

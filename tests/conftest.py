@@ -1,0 +1,73 @@
+"""What every test may count on: a quiet environment, real interpreters, real TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+from envdiff.demo.environments import tensorflow_environment
+from envdiff.errors import WorldFailed
+
+# In CI nothing may be missing: a test that is skipped everywhere tests nothing.
+IN_CI = bool(os.environ.get("CI"))
+
+QUIET = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTHONHASHSEED")
+PREFIXES = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "KERAS_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "KMP_", "ENVDIFF_")
+
+
+def pytest_configure() -> None:
+    """Variables of the person who runs the tests must not decide what they see."""
+    for name in list(os.environ):
+        if (name in QUIET or name.startswith(PREFIXES)) and name != "ENVDIFF_UPDATE_GOLDEN":
+            del os.environ[name]
+
+
+def missing(what: str) -> None:
+    """Skip on a stranger's machine, fail in CI."""
+    if IN_CI:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def tf_python() -> Callable[[str], Path]:
+    """The interpreter of an environment with that TensorFlow, made on demand and kept in the user's cache."""
+
+    def find(version: str) -> Path:
+        try:
+            return tensorflow_environment(version, user_cache_path("envdiff") / "environments", print)
+        except (WorldFailed, subprocess.TimeoutExpired) as error:
+            missing(f"no environment with TensorFlow {version}: {error}")
+            raise
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Callable[[str], Path]:
+    """A Python of that version (``3.6``), from PATH or from pyenv."""
+
+    def find(version: str) -> Path:
+        root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+        managed = sorted(root.glob(f"{version}.*/bin/python"))
+        found = managed[-1] if managed else shutil.which(f"python{version}")
+        if found is None:
+            missing(f"no Python {version} on this machine")
+        return Path(str(found))
+
+    return find
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home directory, so that nothing of the user's is read or written."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    yield folder
