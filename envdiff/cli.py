@@ -217,4 +217,4 @@ def rules_check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", h
 
 def main(arguments: list[str] | None = None) -> None:
     """The program: runs one command and exits with its status."""
-    sys.exit(guarded(lambda: app(args=arguments, standalone_mode=False), os.environ))
+    sys.exit(guarded(lambda: app(args=arguments, prog_name="envdiff", standalone_mode=False), os.environ))

@@ -76,7 +76,7 @@ def document(
         "captured_at": "2026-11-22T12:00:00Z",
         "probe": {"version": "1.0", "mode": "full"},
         "facts": {path: value for path, value in laid.items() if value is not None},
-        "unread": {"runtime": "not asked in this test", **(unread or {})},
+        "unread": dict(unread or {}),
         "withheld": dict(withheld or {}),
     }
 

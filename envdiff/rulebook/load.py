@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import hashlib
 import json
@@ -37,9 +38,7 @@ class Rulebook:
         try:
             return self._by_id[rule_id]
         except KeyError as error:
-            close = ", ".join(
-                sorted(name for name in self._by_id if set(rule_id.split("-")) & set(name.split("-")))[:5]
-            )
+            close = ", ".join(difflib.get_close_matches(rule_id, self._by_id, n=5))
             raise UnusableInput(
                 f"there is no rule {rule_id!r}",
                 hint=f"did you mean one of: {close}" if close else "envdiff rules lists them",

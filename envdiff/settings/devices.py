@@ -67,7 +67,7 @@ def tf32(facts: Facts) -> Setting:
     needed = as_version(tables.tf32_capability())
     assert needed is not None
     if capability < needed:
-        return Setting("tf32", "n/a", f"compute capability {capability} has no TF32", explains)
+        return Setting("tf32", "off", f"compute capability {capability} has no TF32", explains)
     if facts.env("NVIDIA_TF32_OVERRIDE") == "0":
         return Setting("tf32", "off", "NVIDIA_TF32_OVERRIDE=0 forbids it to NVIDIA's libraries", explains)
     if facts.flag("runtime.tf32") is False:

@@ -1,0 +1,152 @@
+"""How a verdict is decided: precedence, doubt, and what a measured difference does to both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import BOOK, GPU, delta, fingerprint, judged
+
+from envdiff.compare import compare
+from envdiff.explain import explain
+from envdiff.report import Report, Size, Verdict
+
+ONEDNN_OFF = {"env.TF_ENABLE_ONEDNN_OPTS": "0"}
+BF16 = {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}
+CONV = {"model.format": "savedmodel", "model.ops": ["Conv2D", "MatMul", "Relu"]}
+LOOKUP = {"model.format": "savedmodel", "model.ops": ["GatherV2", "Identity"]}
+
+
+def rules(report: Report) -> list[str]:
+    return [finding.rule for finding in report.findings]
+
+
+def test_nothing_differs_and_nothing_is_said() -> None:
+    report = judged({}, {})
+    assert report.answer.verdict is Verdict.HARMLESS
+    assert not (report.findings or report.unread or report.unexplained or report.ruled_out or report.full)
+
+
+def test_the_cause_is_named_in_the_first_sentence() -> None:
+    report = judged(ONEDNN_OFF, {})
+    assert report.answer.verdict is Verdict.CAN_MOVE
+    assert "oneDNN" in report.answer.sentence
+    assert "last bits" in report.answer.sentence
+    (first,) = report.findings
+    assert (first.left.text, first.right.text) == ("off", "on")
+    assert first.folded[0][0] == "env.TF_ENABLE_ONEDNN_OPTS"
+    assert first.confirm
+    assert first.fix
+    assert first.sources
+
+
+def test_swapping_sides_mirrors_the_answer() -> None:
+    forth, back = judged({**ONEDNN_OFF, **BF16}, {}), judged({}, {**ONEDNN_OFF, **BF16})
+    assert rules(forth) == rules(back)
+    assert [(f.left.text, f.right.text) for f in forth.findings] == [(f.right.text, f.left.text) for f in back.findings]
+    assert forth.answer.verdict == back.answer.verdict
+
+
+def test_a_model_without_the_operations_rules_a_cause_out() -> None:
+    report = judged({**ONEDNN_OFF, **LOOKUP}, LOOKUP)
+    assert not report.findings
+    assert any(one.about == "setting.onednn" and "runs no" in one.why for one in report.ruled_out)
+    assert rules(judged({**ONEDNN_OFF, **CONV}, CONV)) == ["onednn-one-side"]
+
+
+def test_without_a_model_the_doubt_is_said() -> None:
+    (finding,) = judged(ONEDNN_OFF, {}).findings
+    assert "model was not captured" in finding.because
+
+
+def test_precision_outranks_kernels() -> None:
+    both = judged({**BF16, "env.TF_NUM_INTRAOP_THREADS": "1"}, {})
+    assert both.findings[0].size is Size.SMALL
+    assert both.findings[-1].about == "setting.intra_op_threads"
+
+
+@pytest.mark.parametrize(
+    ("measured", "first", "too_small"),
+    [
+        (delta(3e-7), "setting.onednn", []),
+        (delta(4e-1, flips=200), None, ["setting.onednn"]),
+        (delta(0.0), None, ["setting.onednn"]),
+        (delta(3e-7, steadiness="call-to-call"), None, ["setting.onednn"]),
+    ],
+    ids=["last-bits", "far-too-large", "equal-bits", "unsteady"],
+)
+def test_a_measured_difference_judges_causes(measured: Any, first: str | None, too_small: list[str]) -> None:
+    report = judged(ONEDNN_OFF, {}, delta=measured)
+    assert [finding.about for finding in report.findings[:1]] == ([first] if first else [])
+    assert [finding.about for finding in report.too_small] == too_small
+    assert all(finding.fits_delta for finding in report.findings)
+
+
+def test_a_difference_that_nothing_explains_is_not_explained_away() -> None:
+    report = judged(ONEDNN_OFF, {}, delta=delta(0.4, flips=200))
+    assert report.answer.verdict is Verdict.CANNOT_TELL
+    assert "nothing that was captured explains it" in report.answer.sentence
+
+
+def test_equal_bits_are_said_to_be_equal() -> None:
+    report = judged(ONEDNN_OFF, {}, delta=delta(0.0))
+    assert report.answer.verdict is Verdict.HARMLESS
+    assert "equal bit for bit" in report.answer.sentence
+
+
+def test_one_flipped_label_on_a_tiny_gap_does_not_make_the_cause_large() -> None:
+    report = judged(ONEDNN_OFF, {}, delta=delta(3e-7, flips=1))
+    assert [finding.about for finding in report.findings] == ["setting.onednn"]
+
+
+def test_a_variable_for_gpus_is_ruled_out_on_cpus() -> None:
+    report = judged({"env.TF_CUDNN_DETERMINISTIC": "1"}, {})
+    assert report.answer.verdict is Verdict.HARMLESS
+    (out,) = report.ruled_out
+    assert out.about == "env.TF_CUDNN_DETERMINISTIC"
+    assert "no GPU" in out.why
+
+
+def test_written_differently_and_in_force_alike() -> None:
+    report = judged({"env.TF_ENABLE_ONEDNN_OPTS": "1"}, {})
+    assert report.answer.verdict is Verdict.HARMLESS
+    (same,) = report.same_in_effect
+    assert same.about == "env.TF_ENABLE_ONEDNN_OPTS"
+    assert "onednn is on on both sides" in same.why
+
+
+def test_a_mismatch_that_no_rule_knows_stays_in_sight() -> None:
+    report = judged({"env.TF_NEVER_HEARD_OF": "1"}, {})
+    assert [one.path for one in report.unexplained] == ["env.TF_NEVER_HEARD_OF"]
+    assert report.answer.verdict is Verdict.CANNOT_TELL
+
+
+def test_what_could_not_be_read_is_no_all_clear() -> None:
+    hidden = {**GPU, "gpu.count": None, "gpu.0.name": None, "gpu.0.compute_capability": None}
+    side = fingerprint(hidden, unread={"gpu": "no permission to open the device"})
+    report = explain(compare(side, side), BOOK)
+    assert report.answer.verdict is Verdict.CANNOT_TELL
+    (gap,) = [gap for gap in report.unread if gap.path == "gpu"]
+    assert gap.side == "both"
+    assert gap.matters
+    assert "tf32" in gap.reason
+
+
+def test_ignoring_needs_no_rule_and_keeps_the_reason() -> None:
+    report = judged(ONEDNN_OFF, {}, ignore={"env.TF_ENABLE_ONEDNN_OPTS": "known, accepted"})
+    assert report.answer.verdict is Verdict.HARMLESS
+    assert [(one.path, one.reason) for one in report.ignored] == [("setting.onednn", "known, accepted")]
+
+
+def test_versions_bring_only_the_changes_between_them() -> None:
+    report = judged({"tensorflow.version": "2.13.0"}, {"tensorflow.version": "2.15.1"})
+    (finding,) = [one for one in report.findings if one.about == "tensorflow.version"]
+    assert finding.changes
+    assert {change.version for change in finding.changes} <= {"2.14", "2.15"}
+
+
+def test_a_model_leaves_only_the_changes_that_can_touch_it() -> None:
+    pair = ({"tensorflow.version": "2.13.0"}, {"tensorflow.version": "2.15.1"})
+    everything = judged(*pair).findings[-1].changes
+    lookup = [one for one in judged(*({**side, **LOOKUP} for side in pair)).findings if one.changes]
+    assert len(everything) > len(lookup[0].changes if lookup else ())

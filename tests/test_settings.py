@@ -1,0 +1,152 @@
+"""Facts to settings, in tables: each row is a machine, and what TensorFlow does on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import FLAGS, GPU, fingerprint
+
+from envdiff.settings import Setting, setting_names, settings_of
+
+OLD_CPU = {"cpu.flags": ["avx", "avx2", "fma", "sse4_1"]}
+AMX = {"cpu.flags": [*FLAGS, "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"]}
+T4 = {**GPU, "gpu.0.name": "Tesla T4", "gpu.0.compute_capability": "7.5"}
+
+
+def setting(name: str, facts: dict[str, Any], **more: Any) -> Setting:
+    return settings_of(fingerprint(facts, **more))[f"setting.{name}"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "value", "trail"),
+    [
+        ({}, "on", "avx512_vnni"),
+        ({"env.TF_ENABLE_ONEDNN_OPTS": "1"}, "on", "the variable decides"),
+        ({"env.TF_ENABLE_ONEDNN_OPTS": "TRUE"}, "on", "the variable decides"),
+        ({"env.TF_ENABLE_ONEDNN_OPTS": "0"}, "off", "the variable decides"),
+        ({"env.TF_ENABLE_ONEDNN_OPTS": ""}, "on", "not 0, 1, true or false"),
+        ({"env.TF_ENABLE_ONEDNN_OPTS": "yes"}, "on", "not 0, 1, true or false"),
+        (OLD_CPU, "off", "this one has none"),
+        ({**OLD_CPU, "env.TF_ENABLE_ONEDNN_OPTS": "1"}, "on", "the variable decides"),
+        ({"tensorflow.version": "2.8.4"}, "off", "off by default"),
+        ({"tensorflow.version": "2.8.4", "env.TF_ENABLE_ONEDNN_OPTS": "1"}, "on", "the variable decides"),
+        ({"tensorflow.version": "2.4.4", "env.TF_ENABLE_ONEDNN_OPTS": "1"}, "off", "no oneDNN operations"),
+        ({"tensorflow.version": "2.9.0rc1"}, "on", "avx512_vnni"),
+        ({"os.system": "Darwin"}, "off", "no oneDNN operations"),
+        ({"os.system": "Windows", "tensorflow.version": "2.14.0"}, "off", "off by default"),
+        ({"os.system": "Windows", "tensorflow.version": "2.15.0"}, "on", "avx512_vnni"),
+        ({"cpu.architecture": "aarch64"}, "off", "off by default"),
+        ({"env.TF_ENABLE_ONEDNN_OPTS": "0", "runtime.onednn": False}, "off", "says so itself"),
+        ({"runtime.onednn": True}, "on", "says so itself"),
+    ],
+)
+def test_onednn(facts: dict[str, Any], value: str, trail: str) -> None:
+    concluded = setting("onednn", facts)
+    assert concluded.value == value
+    assert trail in concluded.trail
+
+
+def test_onednn_cannot_be_told_without_the_processor() -> None:
+    concluded = setting("onednn", {"cpu.flags": None}, unread={"cpu": "no permission"})
+    assert concluded.value is None
+    assert "no permission" in concluded.unread
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "value"),
+    [
+        ("kernel_isa", {}, "avx512"),
+        ("kernel_isa", OLD_CPU, "avx2"),
+        ("kernel_isa", AMX, "avx512"),
+        ("kernel_isa", {"env.ONEDNN_MAX_CPU_ISA": "AVX2"}, "avx2"),
+        ("kernel_isa", {"env.DNNL_MAX_CPU_ISA": "sse41"}, "sse41"),
+        ("kernel_isa", {"env.ONEDNN_MAX_CPU_ISA": "ALL", "env.DNNL_MAX_CPU_ISA": "AVX2"}, "avx512"),
+        ("kernel_isa", {**OLD_CPU, "env.ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, "avx2"),
+        ("kernel_isa", {"cpu.flags": ["asimd", "fp"]}, "neon"),
+        ("low_precision_isa", {}, "bf16"),
+        ("low_precision_isa", AMX, "amx"),
+        ("low_precision_isa", {"env.ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, "none"),
+        ("onednn_math_mode", {}, "strict"),
+        ("onednn_math_mode", {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}, "bf16"),
+        ("onednn_math_mode", {"env.TF_SET_ONEDNN_FPMATH_MODE": "BF16"}, "bf16"),
+        ("onednn_math_mode", {"env.TF_SET_ONEDNN_FPMATH_MODE": "bf16"}, "strict"),
+        ("onednn_math_mode", {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16", **OLD_CPU}, "strict"),
+        ("onednn_math_mode", {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16", "env.TF_ENABLE_ONEDNN_OPTS": "0"}, "strict"),
+        ("onednn_frozen_weights", {"env.TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}, "on"),
+        ("contraction_kernel", {"env.TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "false"}, "eigen"),
+        ("contraction_kernel", {"env.TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "no"}, "onednn"),
+        ("device", {}, "cpu"),
+        ("device", GPU, "gpu"),
+        ("device", {**GPU, "env.CUDA_VISIBLE_DEVICES": "-1"}, "cpu"),
+        ("device", {**GPU, "env.CUDA_VISIBLE_DEVICES": ""}, "cpu"),
+        ("device", {**GPU, "runtime.visible_devices": ["CPU:0"]}, "cpu"),
+        ("tf32", {}, "n/a"),
+        ("tf32", GPU, "on"),
+        ("tf32", T4, "off"),
+        ("tf32", {**GPU, "env.NVIDIA_TF32_OVERRIDE": "0"}, "off"),
+        ("tf32", {**GPU, "env.NVIDIA_TF32_OVERRIDE": "1"}, "on"),
+        ("tf32", {**GPU, "runtime.tf32": False}, "off"),
+        ("tf32", {**GPU, "tensorflow.version": "2.3.0"}, "off"),
+        ("xla_auto_jit", {"env.TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}, "off"),
+        ("xla_auto_jit", {"env.TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}, "on"),
+        ("xla_auto_jit", {**GPU, "env.TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}, "on"),
+        ("xla_auto_jit", {"env.TF_XLA_FLAGS": "/etc/flags"}, None),
+        ("xla_every_function", {"env.TF_FUNCTION_JIT_COMPILE_DEFAULT": "1"}, "on"),
+        ("xla_every_function", {"env.TF_FUNCTION_JIT_COMPILE_DEFAULT": "1", "tensorflow.version": "2.7.0"}, "off"),
+        ("xla_options", {"env.XLA_FLAGS": "--xla_dump_to=/tmp/x"}, "default"),
+        ("xla_options", {"env.XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}, "--xla_cpu_enable_fast_math=true"),
+        ("grappler", {"runtime.grappler.remapping": False}, "remapping=off"),
+        ("grappler", {"runtime.grappler.disable_meta_optimizer": False}, "default"),
+        ("op_determinism", {"env.TF_DETERMINISTIC_OPS": "1"}, "on"),
+        ("op_determinism", {"env.TF_DETERMINISTIC_OPS": "yes"}, "aborts"),
+        ("op_determinism", {"env.TF_DETERMINISTIC_OPS": "1", "runtime.op_determinism": False}, "off"),
+        ("intra_op_threads", {}, "8"),
+        ("intra_op_threads", {"env.TF_NUM_INTRAOP_THREADS": "2"}, "2"),
+        ("intra_op_threads", {"env.TF_NUM_INTRAOP_THREADS": "two"}, "8"),
+        ("intra_op_threads", {"env.TF_NUM_INTRAOP_THREADS": "2", "runtime.threads.intra": 4}, "4"),
+        ("intra_op_threads", {"cpu.schedulable": 1, "cpu.logical": 64}, "1"),
+        ("bf16_rewrite", {"runtime.grappler.auto_mixed_precision_onednn_bfloat16": True}, "on"),
+        ("fp16_rewrite", {"runtime.grappler.auto_mixed_precision": True}, "off"),
+        ("keras_generation", {}, "2"),
+        ("keras_generation", {"tensorflow.version": "2.16.1"}, "3"),
+        ("keras_generation", {"tensorflow.version": "2.16.1", "env.TF_USE_LEGACY_KERAS": "1"}, "2 (legacy)"),
+        ("keras_generation", {"tensorflow.version": "2.16.1", "env.TF_USE_LEGACY_KERAS": "TRUE"}, "3"),
+        ("keras_backend", {"tensorflow.version": "2.18.0", "env.KERAS_BACKEND": "jax"}, "jax"),
+        ("keras_floatx", {"keras.floatx": "float16"}, "float16"),
+        ("hash_seed", {}, "random"),
+        ("hash_seed", {"env.PYTHONHASHSEED": "0"}, "0"),
+        ("decimal_point", {"os.locale.decimal_point": None, "os.locale.numeric": "de_DE.UTF-8"}, ","),
+        ("decimal_point", {"os.locale.decimal_point": None, "os.locale.numeric": "de_CH.UTF-8"}, "."),
+        ("timezone", {"env.TZ": "Etc/UTC"}, "UTC"),
+        ("timezone", {"env.TZ": "Asia/Tokyo"}, "Asia/Tokyo"),
+        ("libc", {}, "glibc 2.35"),
+        ("variable.TF_CUDNN_DETERMINISTIC", {"env.TF_CUDNN_DETERMINISTIC": "1"}, "n/a"),
+        ("variable.TF_CUDNN_DETERMINISTIC", {**GPU, "env.TF_CUDNN_DETERMINISTIC": "1"}, "on"),
+        ("variable.TF_CUDNN_USE_AUTOTUNE", {**GPU, "env.TF_CUDNN_USE_AUTOTUNE": "maybe"}, "on"),
+        ("variable.TF_ENABLE_WINOGRAD_NONFUSED", {**GPU, "env.TF_ENABLE_WINOGRAD_NONFUSED": "false"}, "on"),
+        ("variable.TF_CUDNN_USE_FRONTEND", {**GPU, "tensorflow.version": "2.20.0"}, "n/a"),
+        ("variable.TF_USE_DEEP_CONV2D", {"env.TF_USE_DEEP_CONV2D": "1"}, "n/a"),
+        ("variable.TF_USE_DEEP_CONV2D", {"env.TF_USE_DEEP_CONV2D": "1", "env.TF_ENABLE_ONEDNN_OPTS": "0"}, "on"),
+    ],
+)
+def test_settings(name: str, facts: dict[str, Any], value: str | None) -> None:
+    assert setting(name, facts).value == value
+
+
+def test_every_setting_says_how_it_was_concluded_or_why_not() -> None:
+    for facts in ({}, GPU, OLD_CPU, {"tensorflow.version": None, "cpu.flags": None}):
+        for concluded in settings_of(fingerprint(facts)).values():
+            assert concluded.trail or concluded.unread, concluded.name
+            assert (concluded.value is None) == bool(concluded.unread), concluded.name
+
+
+def test_a_gpu_that_cannot_be_seen_leaves_its_settings_open() -> None:
+    facts = {**GPU, "gpu.count": None, "gpu.0.name": None, "gpu.0.compute_capability": None, "gpu.driver": None}
+    settings = settings_of(fingerprint(facts, unread={"gpu": "no permission to open the device"}))
+    assert settings["setting.tf32"].value is None
+    assert "no permission" in settings["setting.device"].unread
+
+
+def test_the_names_of_settings_do_not_depend_on_the_environment() -> None:
+    assert set(settings_of(fingerprint(GPU))) == setting_names()
