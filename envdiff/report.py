@@ -7,7 +7,7 @@ that a rename here cannot break a user's script.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -217,4 +217,3 @@ class Report:
     full: tuple[tuple[str, str, str], ...] = ()
     notes: tuple[str, ...] = ()
     compared: int = 0  # facts and settings that were read on both sides
-    sizes: Mapping[str, str] = field(default_factory=dict)  # what each Size word means, for legends

@@ -11,7 +11,7 @@ from envdiff.settings import Setting
 EXPECT = {
     Size.NONE: "No difference is expected from it",
     Size.LAST_BITS: "Expect the last bits to differ (up to about 1e-5 of the output's range), not the labels",
-    Size.SMALL: "Expect differences of up to a few percent of the output's range, and few labels to flip",
+    Size.SMALL: "Expect differences of up to about a tenth of the output's range, and few labels to flip",
     Size.VISIBLE: "Expect scores and labels to move visibly",
     Size.ANY: "The difference can have any size",
 }
@@ -82,7 +82,7 @@ def _not_by_these(too_small: tuple[Finding, ...], delta: Delta) -> str:
 def _largest(delta: Delta) -> str:
     name, worst = max(delta.outputs.items(), key=lambda pair: pair[1].max_rel or pair[1].max_abs)
     flips = f", {worst.flips} of {worst.rows} labels flip" if worst.flips else ""
-    return f"{worst.max_abs:.1e} in {name}{flips}" if name else f"{worst.max_abs:.1e}{flips}"
+    return f"{worst.max_abs:.2g} in {name}{flips}" if name else f"{worst.max_abs:.2g}{flips}"
 
 
 def _next_steps(first: Finding, missing: tuple[Unread, ...]) -> tuple[str, ...]:

@@ -5,30 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from envdiff.report import Basis, Size, Steadiness, Verdict
+from envdiff.report import Verdict
 from envdiff.rulebook.model import ChangeTable, Rule
+from envdiff.words import BASES, SIZES, STEADINESS
 
 VERDICTS = {
     Verdict.MOVES: "moves predictions",
     Verdict.CAN_MOVE: "can move predictions",
     Verdict.HARMLESS: "cannot move predictions",
-}
-SIZES = {
-    Size.NONE: "no difference",
-    Size.LAST_BITS: "the last bits (up to about 1e-5 of the output's range; labels do not flip)",
-    Size.SMALL: "small (up to about a tenth of the output's range; few labels flip)",
-    Size.VISIBLE: "visible (scores and labels move)",
-    Size.ANY: "any size",
-}
-STEADINESS = {
-    Steadiness.STABLE: "the same at every call",
-    Steadiness.CALL_TO_CALL: "another at every call",
-    Steadiness.START_TO_START: "another after every start of the process",
-}
-BASES = {
-    Basis.MEASURED: "measured",
-    Basis.DOCUMENTED: "documented by those who wrote the code",
-    Basis.REASONED: "reasoned from how the code works, not measured",
 }
 
 

@@ -1,23 +1,20 @@
-"""The versioned defaults of ``defaults.yaml``, as questions."""
+"""The versioned defaults of ``defaults.toml``, as questions."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection
 from functools import cache
 from importlib import resources
 from typing import Any
-
-import yaml
 
 from envdiff.settings.model import as_version, minor
 
 
 @cache
 def _defaults() -> dict[str, Any]:
-    text = resources.files("envdiff.settings").joinpath("defaults.yaml").read_text(encoding="utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loaded: dict[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506  both loaders are the safe one
-    return loaded
+    text = resources.files("envdiff.settings").joinpath("defaults.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def onednn_default(release: tuple[int, int], system: str, architecture: str) -> str:

@@ -1,12 +1,11 @@
-"""Settings that are a plain reading of one variable: the table ``variables.yaml`` turned into settings."""
+"""Settings that are a plain reading of one variable: the table ``variables.toml`` turned into settings."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-
-import yaml
 
 from envdiff.settings.devices import device
 from envdiff.settings.model import Facts, Setting, as_version, minor, quoted, tensorflow_bool
@@ -30,9 +29,8 @@ class Variable:
 @cache
 def variables() -> tuple[Variable, ...]:
     """All rows, in the order of the file."""
-    text = resources.files("envdiff.settings").joinpath("variables.yaml").read_text(encoding="utf-8")
-    rows = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["variables"]  # noqa: S506  safe loaders
-    return tuple(Variable(**row) for row in rows)
+    text = resources.files("envdiff.settings").joinpath("variables.toml").read_text(encoding="utf-8")
+    return tuple(Variable(**row) for row in tomllib.loads(text)["variables"])
 
 
 def variable_settings(facts: Facts) -> tuple[Setting, ...]:

@@ -1,0 +1,174 @@
+"""The shape of ``envdiff/report/1``, for scripts that read it and for the schema that is published."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Number = Annotated[float, Field(allow_inf_nan=False)] | Literal["NaN", "Infinity", "-Infinity"]
+Verdict = Literal["moves", "can-move", "harmless", "cannot-tell"]
+Size = Literal["none", "last-bits", "small", "visible", "any"]
+Steadiness = Literal["stable", "call-to-call", "start-to-start"]
+Basis = Literal["measured", "documented", "reasoned"]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Headline(_Part):
+    name: str
+    value: str
+
+
+class Side(_Part):
+    label: str
+    kind: str
+    reached_by: str
+    captured_at: str
+    headline: list[Headline]
+
+
+class Answer(_Part):
+    verdict: Verdict
+    sentence: str
+    next_steps: list[str]
+
+
+class OutputDelta(_Part):
+    """One output. ``max_rel`` is relative to the output's range; ``changed`` is a share; null: not defined."""
+
+    max_abs: Number
+    max_rel: Number | None
+    max_ulp: Number | None
+    changed: Number
+    flips: Count | None
+    rows: Count
+
+
+class Delta(_Part):
+    """``stated``: given by hand, not measured."""
+
+    outputs: dict[str, OutputDelta]
+    steadiness: str
+    stated: bool
+
+
+class Shown(_Part):
+    """One side's value, and how it was concluded."""
+
+    text: str
+    trail: str
+
+
+class Source(_Part):
+    what: str
+    where: str
+    read: str
+
+
+class Change(_Part):
+    version: str
+    what: str
+    size: Size
+    basis: Basis
+    touches: list[str]
+    acts: str
+    sources: list[Source]
+
+
+class Measured(_Part):
+    """What was changed in an experiment, and what moved by how much."""
+
+    what: str
+    moved: str
+
+
+class Mismatch(_Part):
+    path: str
+    left: str
+    right: str
+
+
+class Ignored(Mismatch):
+    reason: str
+
+
+class Finding(_Part):
+    """A mismatch with what the rulebook says of it. ``fits_delta`` is null when nothing was measured."""
+
+    rule: str
+    title: str
+    verdict: Verdict
+    size: Size
+    at_worst: Size | None
+    steadiness: Steadiness
+    basis: Basis
+    layer: str
+    about: str
+    left: Shown
+    right: Shown
+    because: str
+    mechanism: str
+    measured: list[Measured]
+    confirm: list[str]
+    fix: str
+    sources: list[Source]
+    fits_delta: bool | None
+    changes: list[Change]
+    folded: list[Mismatch]
+
+
+class SameInEffect(_Part):
+    about: str
+    left: str
+    right: str
+    why: str
+
+
+class RuledOut(_Part):
+    about: str
+    left: str
+    right: str
+    rule: str
+    why: str
+
+
+class Unread(_Part):
+    """``matters``: it could hold a cause."""
+
+    side: str
+    path: str
+    reason: str
+    how_to_read: str
+    matters: bool
+
+
+class ReportV1(_Part):
+    """The answer of envdiff. Findings are ranked, the likeliest cause first."""
+
+    model_config = ConfigDict(extra="forbid", title="envdiff report")
+
+    format: Literal["envdiff/report/1"] = Field(alias="schema")
+    generator: str
+    left: Side
+    right: Side
+    compared: Count
+    answer: Answer
+    delta: Delta | None
+    findings: list[Finding]
+    too_small: list[Finding]
+    same_in_effect: list[SameInEffect]
+    ruled_out: list[RuledOut]
+    unexplained: list[Mismatch]
+    unread: list[Unread]
+    ignored: list[Ignored]
+    notes: list[str]
+    mismatches: list[Mismatch]
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the report."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ReportV1.model_json_schema()}
