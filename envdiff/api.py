@@ -73,4 +73,4 @@ def rulebook(folders: Sequence[Path] = ()) -> Rulebook:
 
     from envdiff.rulebook import load_rulebook
 
-    return load_rulebook(folders, cache=user_cache_path("envdiff"))
+    return load_rulebook(folders, cache=user_cache_path("envdiff") / "rulebook.json")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,6 +48,9 @@ def _tell(error: EnvdiffError) -> None:
 
 
 def _bug(error: Exception, environ: Mapping[str, str]) -> None:
+    import tempfile
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     if environ.get("ENVDIFF_TRACEBACK"):
         _say(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from enum import StrEnum
@@ -217,4 +218,6 @@ def rules_check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", h
 
 def main(arguments: list[str] | None = None) -> None:
     """The program: runs one command and exits with its status."""
+    # A command lives for a second or so and makes few cycles: looking for them would take a tenth of it.
+    gc.set_threshold(100_000)
     sys.exit(guarded(lambda: app(args=arguments, prog_name="envdiff", standalone_mode=False), os.environ))

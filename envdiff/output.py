@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from envdiff.errors import WorldFailed
@@ -34,26 +33,21 @@ def _replace(text: str, destination: Path) -> None:
         with destination.open("w", encoding="utf-8") as stream:
             stream.write(text)
         return
-    handle, name = tempfile.mkstemp(prefix=f".{destination.name[:40]}.", dir=destination.parent)
+    # Two runs that write the same file each fill a file of their own; the last to finish wins, whole.
+    partial = destination.with_name(f".{destination.name[:100]}.{os.getpid()}.partial")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with partial.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(_mode_for(destination))
-        Path(name).replace(destination)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        if destination.exists():
+            partial.chmod(destination.stat().st_mode & 0o777)
+        partial.replace(destination)
+    except FileExistsError:
         raise
-
-
-def _mode_for(destination: Path) -> int:
-    """The permissions of the file that is replaced, else what the umask gives a new one."""
-    if destination.exists():
-        return destination.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def append(text: str, destination: Path) -> None:

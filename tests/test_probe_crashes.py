@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from probe_capture import Captured, load_probe, quiet_environment, run_probe, tree
+from probe_capture import Captured, load_probe, quiet_environment, run_probe, run_program, tree
 
 METADATA = "Name: tensorflow\nVersion: 2.15.1\n"
 
@@ -72,6 +73,21 @@ def test_an_ordinary_failure_keeps_its_text(crash: tuple[str, Captured]) -> None
     assert captured.facts.get("tensorflow.import_error") == texts.get(name)
 
 
+def test_what_was_told_before_a_crash_is_kept(interpreter, tmp_path: Path) -> None:
+    late = """
+def __getattr__(name):
+    import os
+    if name == "version":
+        os.kill(os.getpid(), 9)
+    raise AttributeError(name)
+"""
+    tree(tmp_path, {"site/tensorflow/__init__.py": late})
+    env = quiet_environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    captured = run_probe(interpreter("3.11"), env=env, cwd=tmp_path)
+    assert captured.facts["runtime.denormals"] == "kept"
+    assert captured.unread["libraries"] == "importing TensorFlow ended with signal 9 (SIGKILL)"
+
+
 def test_a_framework_library_that_is_none_costs_its_facts_only(interpreter, tmp_path: Path) -> None:
     tree(tmp_path, {"site/tensorflow/__init__.py": "", "site/tensorflow/libtensorflow_framework.so.2": b"\x7fELF" * 9})
     env = quiet_environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
@@ -99,8 +115,30 @@ def test_a_child_keeps_what_it_said_before_it_died() -> None:
 
     def work(emit: Callable[[object], None]) -> None:
         emit(["runtime.onednn", True])
-        probe.os.abort()
+        probe.os.kill(probe.os.getpid(), 9)
 
     result = probe.run_child(work, 5.0)
     assert result.answers == [["runtime.onednn", True]]
-    assert result.failure == "ended with signal 6 (SIGABRT)"
+    assert result.failure == "ended with signal 9 (SIGKILL)"
+
+
+@pytest.mark.parametrize("name", ["raises", "segfaults", "hangs", "exits"])
+def test_without_fork_the_file_runs_itself_again(interpreter, tmp_path: Path, name: str) -> None:
+    """macOS and Windows: the child is a new interpreter."""
+    tree(tmp_path, {"site/tensorflow/__init__.py": CASES[name]})
+    source = """
+import envprobe, json
+class Forkless(envprobe.Machine):
+    system = "Darwin"
+world = envprobe.World("full", machine=Forkless(), time_limit=2.0)
+result = envprobe.run_import(world)
+print(json.dumps([result.answers, result.failure]))
+"""
+    env = quiet_environment(tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    answers, failure = json.loads(run_program(interpreter("3.11"), source, env=env, cwd=tmp_path))
+    if name == "raises":
+        assert answers[0]["unread"]["runtime"] == "importing TensorFlow failed"
+        assert failure is None
+    else:
+        assert answers == []
+        assert "importing TensorFlow " + failure in (REASONS[name].replace("1 s", "2 s"), REASONS[name].split(": ")[0])

@@ -44,6 +44,9 @@ ORDINARY = [
     "Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz",
     "GPU-0,GPU-1",
     "/models/tokenizer/1",
+    "/models/efficientnet_v2_B0_imagenet21k_ft1k_Classification/1",
+    "/opt/sk-learn-environment-two/bin/python",
+    "InceptionResNetV2KerasApplicationsModel",
     "OpenBLAS 0.3.31.188.0  USE64BITINT DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64",
 ]
 
@@ -70,6 +73,10 @@ def test_a_secret_is_known_by_its_name(name: str) -> None:
 )
 def test_names_that_only_look_so(name: str) -> None:
     assert probe.withhold(name, "1") is None
+
+
+def test_no_allowed_variable_is_withheld_for_its_name() -> None:
+    assert [name for name in probe.ENV_NAMES if probe.withhold(name, "1")] == []
 
 
 def test_command_lines_keep_their_form() -> None:

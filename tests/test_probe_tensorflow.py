@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,14 @@ def everything_below(*roots: Path) -> dict[str, tuple[int, int]]:
     found = {}
     for root in roots:
         for folder, _, names in os.walk(root):
-            for place in [folder, *(os.path.join(folder, name) for name in names)]:
+            for place in [folder, *(f"{folder}/{name}" for name in names)]:
                 status = os.lstat(place)
                 found[place] = (status.st_size, status.st_mtime_ns)
     return found
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def both(request: pytest.FixtureRequest, tf_python: Callable[[str], Path], tmp_path_factory) -> Iterator[Both]:
+def both(request: pytest.FixtureRequest, tf_python: Callable[[str], Path], tmp_path_factory) -> Both:
     python = tf_python(request.param)
     home = tmp_path_factory.mktemp("home")
     packages = next(python.parent.parent.glob("lib/python3*/site-packages"))
@@ -48,7 +48,7 @@ def both(request: pytest.FixtureRequest, tf_python: Callable[[str], Path], tmp_p
     before = everything_below(home, packages)
     full = run_probe(python, env=env, cwd=home)
     static = run_probe(python, "--static", env=env, cwd=home)
-    yield Both(request.param, full, static, before, everything_below(home, packages))
+    return Both(request.param, full, static, before, everything_below(home, packages))
 
 
 def test_nothing_is_written(both: Both) -> None:
@@ -166,6 +166,12 @@ def test_what_the_program_set_is_recorded(program: dict[str, Any]) -> None:
         "os.locale.decimal_point": ".",
     }
     assert {path: facts.get(path) for path in expected} == expected
+
+
+def test_variables_of_the_program_are_its_own(program: dict[str, Any]) -> None:
+    """TF2_BEHAVIOR and its like, which the import sets, are not."""
+    env = {path for path in program["document"]["facts"] if path.startswith("env.")}
+    assert env == {"env.LANG"}
 
 
 def test_asking_changed_nothing(program: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from envdiff.output import write
 def run_schema(document: str, output: Path | None) -> int:
     """Print the schema of ``fingerprint`` or ``report``."""
     if document == "fingerprint":
-        from envdiff.fingerprint import fingerprint_schema as schema
+        from envdiff.fingerprint_schema import fingerprint_schema as schema
     else:
         from envdiff.render import report_schema as schema
     write(json.dumps(schema(), indent=2) + "\n", output)

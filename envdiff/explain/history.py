@@ -5,8 +5,8 @@ from __future__ import annotations
 from envdiff.compare import Comparison, Mismatch
 from envdiff.explain.model import operations
 from envdiff.fingerprint import Value
-from envdiff.report import Change, Size, Source
-from envdiff.rulebook import ChangeTable, ChangeText
+from envdiff.report import Change, Size
+from envdiff.rulebook import ChangeTable, KnownChange
 from envdiff.rulebook.conditions import holds, reading_version, release
 from envdiff.settings.model import as_version
 
@@ -38,13 +38,13 @@ def largest(changes: tuple[Change, ...], usual: Size) -> Size:
     return min(usual, Size.LAST_BITS, key=SIZES.index)
 
 
-def _first(row: ChangeText) -> tuple[int, ...]:
+def _first(row: KnownChange) -> tuple[int, ...]:
     version = as_version(row.version)
     assert version is not None
     return release(version)
 
 
-def _can_touch(row: ChangeText, comparison: Comparison) -> bool:
+def _can_touch(row: KnownChange, comparison: Comparison) -> bool:
     known = operations(comparison)
     if row.ops and known is not None and not known & frozenset(row.ops):
         return False
@@ -60,13 +60,13 @@ def _compiles(comparison: Comparison) -> bool:
     return any(isinstance(reading, Value) and reading.value in ("on", True) for reading in [*asked, *must])
 
 
-def _change(row: ChangeText) -> Change:
+def _change(row: KnownChange) -> Change:
     return Change(
         version=row.version,
         what=row.what,
         size=row.size,
         basis=row.basis,
-        sources=tuple(Source(text.what, text.where, text.read) for text in row.sources),
+        sources=row.sources,
         touches=row.ops,
         acts=WHERE[row.acts],
     )

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
 from envdiff.explain.model import needs_hold
-from envdiff.report import Change, Finding, RuledOut, Shown, Source, Unexplained, Verdict
+from envdiff.report import Change, Finding, RuledOut, Shown, Unexplained, Verdict
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.conditions import holds
-from envdiff.rulebook.model import SourceText
 
 Judged = Finding | RuledOut | Unexplained
 
@@ -80,19 +79,14 @@ def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Fi
         left=Shown(left, mismatch.left_trail),
         right=Shown(right, mismatch.right_trail),
         mechanism=filled(rule.mechanism),
-        measured=tuple((row.what, row.moved) for row in rule.measured),
+        measured=rule.measured,
         confirm=_confirm(rule),
         fix=filled(rule.fix),
-        sources=tuple(source(text) for text in rule.sources),
+        sources=rule.sources,
         because="; ".join(doubt for doubt in doubts if doubt),
         changes=changes,
         folded=tuple(_words(raw) for raw in mismatch.folded),
     )
-
-
-def source(text: SourceText) -> Source:
-    """A source as reports carry it."""
-    return Source(text.what, text.where, text.read)
 
 
 def idle(mismatch: Mismatch, case: Case) -> RuledOut:
@@ -111,12 +105,12 @@ def _ruled_out(mismatch: Mismatch, rule: Rule, why: str) -> RuledOut:
 
 def _confirm(rule: Rule) -> tuple[str, ...]:
     lines = []
-    for name, values in rule.confirm.env.items():
+    for name, values in rule.confirm_env.items():
         first, *others = ["unset " + name if value is None else f"{name}={value}" for value in values]
         lines.append(
             f"run the same rows with `{first}` and again with " + " and ".join(f"`{other}`" for other in others)
         )
-    return (*lines, *rule.confirm.do)
+    return (*lines, *rule.confirm_do)
 
 
 def _words(raw: Raw) -> tuple[str, str, str]:

@@ -1,5 +1,6 @@
 """What a report is made of once it is in words: small frozen pieces that every face lays out in its own way.
 
+Nobody compares or prints a piece, so the methods for that are not made: making them would take a tenth of a report.
 A text in a piece is never markup. It may come from an environment that nobody trusts: see :mod:`.visible`.
 """
 
@@ -19,7 +20,7 @@ class Mark(StrEnum):
     LINK = "link"  # the text is an https address from the rulebook
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Span:
     """A run of text set in one way."""
 
@@ -30,7 +31,7 @@ class Span:
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Badge:
     """A verdict: ``key`` chooses a colour, ``word`` says the same without one."""
 
@@ -38,7 +39,7 @@ class Badge:
     word: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Pair:
     """A name and one or more lines."""
 
@@ -46,7 +47,7 @@ class Pair:
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Table:
     """``numeric`` are the indexes of columns that are set to the right."""
 
@@ -61,7 +62,7 @@ class Table:
         return replace(self, rows=self.rows[:count])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Bullets:
     """Lines of one kind."""
 
@@ -74,7 +75,7 @@ class Bullets:
         return Bullets(self.items[:count])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Card:
     """One finding in words. ``brief`` is what is left of ``facts`` where there is little room.
 
@@ -94,7 +95,7 @@ class Card:
     sources: Bullets | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Cards:
     """Findings, ranked. ``small`` ones are not the cause and are set with less room."""
 
@@ -108,7 +109,7 @@ class Cards:
         return replace(self, cards=self.cards[:count])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Point:
     """One value on a scale; ``position`` is 0 at its low end and 1 at its high end."""
 
@@ -117,7 +118,7 @@ class Point:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Zone:
     """A named stretch of a scale, from ``start`` to ``end``, both 0 to 1."""
 
@@ -127,7 +128,7 @@ class Zone:
     end: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Scale:
     """Values on a logarithmic scale with named zones; ``ticks`` are (position, label)."""
 
@@ -137,7 +138,7 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Section:
     """One part of the report. ``key`` is stable: an anchor in HTML, and the name under which room is saved."""
 
@@ -151,7 +152,7 @@ class Section:
     counted: bool = True  # the number of items is worth saying in the title
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Headline:
     """The first screen: the question answered, the cause, and what to do."""
 
@@ -162,7 +163,7 @@ class Headline:
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Outline:
     """A whole report in words, in reading order."""
 

@@ -1,6 +1,6 @@
 """What is known about mismatches: rules and tables of known changes, as data."""
 
 from envdiff.rulebook.load import Rulebook, load_rule, load_rulebook
-from envdiff.rulebook.model import LAYERS, ChangeTable, ChangeText, Rule
+from envdiff.rulebook.model import LAYERS, ChangeTable, KnownChange, Rule
 
-__all__ = ["LAYERS", "ChangeTable", "ChangeText", "Rule", "Rulebook", "load_rule", "load_rulebook"]
+__all__ = ["LAYERS", "ChangeTable", "KnownChange", "Rule", "Rulebook", "load_rule", "load_rulebook"]

@@ -1,119 +1,123 @@
-"""What a rule and a table of known changes are. Strict: an unknown key or word does not load."""
+"""What a rule and a table of known changes are, once they are through the door."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
-
-from envdiff.report import Basis, Size, Steadiness, Verdict
-
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-Layer = Literal["artifact", "input", "precision", "behaviour", "kernels", "order", "host"]
+from envdiff.report import Basis, Size, Source, Steadiness, Verdict
 
 # The order in which causes are suspected when sizes do not decide: what is served, what is fed, how precisely it is
 # computed, what the versions changed, which kernels run, in which order they add up, what the host lends.
-LAYERS: tuple[Layer, ...] = ("artifact", "input", "precision", "behaviour", "kernels", "order", "host")
+LAYERS = ("artifact", "input", "precision", "behaviour", "kernels", "order", "host")
 
 
-class Strict(BaseModel):
-    """A typo must not silently switch a rule off."""
+@dataclass(frozen=True)
+class Needs:
+    """What must be in use for the rule to matter; see :class:`envdiff.rulebook.door.NeedsDocument`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _iso(value: Any) -> Any:
-    # YAML makes a date of 2026-11-22.
-    return value.isoformat() if isinstance(value, date) else value
+    ops: tuple[str, ...]
+    device: str | None
+    entry: str | None
 
 
-class SourceText(Strict):
-    """Where a claim can be checked, and when somebody did."""
+@dataclass(frozen=True)
+class Rule:
+    """What is known about one kind of mismatch.
 
-    what: Line
-    where: Line
-    read: Annotated[str, BeforeValidator(_iso), StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
-
-
-class Needs(Strict):
-    """What must be in use for the rule to matter. Known not to be: ruled out. Not known: the report says so.
-
-    ``ops`` are operations of which the model must run one; ``entry`` says how the model must be run: ``keras`` (its
-    layers, from code or a Keras file), ``python`` (anything but a server); ``code`` marks host code around the model.
+    ``about`` are paths or patterns; ``confirm_env`` maps a variable to the values to try (None: unset), ``confirm_do``
+    are commands or actions in words; ``measured`` are (what was changed, what moved).
     """
 
-    ops: tuple[Line, ...] = ()
-    device: Literal["cpu", "gpu"] | None = None
-    entry: Literal["keras", "python", "server"] | None = None
-
-
-class Confirm(Strict):
-    """The switch to throw: environment variables with the two values to try, or a command or action in words."""
-
-    env: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)
-    do: tuple[Line, ...] = ()
-
-
-class Measured(Strict):
-    """One measured line of the rule's entry in the rulebook."""
-
-    what: Line
-    moved: Line
-
-
-class Rule(Strict):
-    """What is known about one kind of mismatch. The file name is the id."""
-
-    id: Slug
-    title: Line
-    about: tuple[Line, ...]
-    when: dict[str, Any] | None = None
-    # A standing rule looks at the pair whether or not the two sides differ in what it is about.
-    standing: bool = False
-    needs: Needs = Needs()
-    layer: Layer
+    id: str
+    title: str
+    about: tuple[str, ...]
+    when: Mapping[str, Any]
+    standing: bool
+    needs: Needs
+    layer: str
     verdict: Verdict
     size: Size
-    steadiness: Steadiness = Steadiness.STABLE
-    # The largest size that has been seen although ``size`` is usual: depth amplifies, a kernel has a bug.
-    at_worst: Size | None = None
+    steadiness: Steadiness
+    at_worst: Size | None
     basis: Basis
-    mechanism: Line
-    measured: tuple[Measured, ...] = ()
-    confirm: Confirm = Confirm()
-    fix: Line
-    changes: Slug | None = None
-    sources: Annotated[tuple[SourceText, ...], Field(min_length=1)]
-
-    @field_validator("about", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
+    mechanism: str
+    measured: tuple[tuple[str, str], ...]
+    confirm_env: Mapping[str, tuple[str | None, ...]]
+    confirm_do: tuple[str, ...]
+    fix: str
+    changes: str | None
+    sources: tuple[Source, ...]
 
 
-class ChangeText(Strict):
-    """One known change: ``version`` is the first release that has it."""
+@dataclass(frozen=True)
+class KnownChange:
+    """One known change: ``version`` is the first release that has it, ``acts`` where: graph, keras, python or xla."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*$")]
-    what: Line
+    version: str
+    what: str
     size: Size
     basis: Basis
-    # Where it acts: in a graph whoever runs it, only in layers built by Keras code, only in Python code around the
-    # model, or only when XLA compiles.
-    acts: Literal["graph", "keras", "python", "xla"] = "graph"
-    ops: tuple[Line, ...] = ()
-    when: dict[str, Any] | None = None
-    sources: Annotated[tuple[SourceText, ...], Field(min_length=1)]
+    acts: str
+    ops: tuple[str, ...]
+    when: Mapping[str, Any]
+    sources: tuple[Source, ...]
 
 
-class ChangeTable(Strict):
-    """All known changes of one thing between its versions. The file name is the id."""
+@dataclass(frozen=True)
+class ChangeTable:
+    """All known changes of one thing between its versions."""
 
-    id: Slug
-    subject: Line
-    path: Line
-    # Named once and referred to by the rows: a table has many rows and few sources.
-    sources: dict[Slug, SourceText]
-    changes: tuple[ChangeText, ...]
+    id: str
+    subject: str
+    path: str
+    changes: tuple[KnownChange, ...]
+
+
+def rule_from(plain: Mapping[str, Any]) -> Rule:
+    """A rule from what the door lets through."""
+    needs, confirm = plain["needs"], plain["confirm"]
+    return Rule(
+        id=plain["id"],
+        title=plain["title"],
+        about=tuple(plain["about"]),
+        when=plain["when"] or {},
+        standing=plain["standing"],
+        needs=Needs(tuple(needs["ops"]), needs["device"], needs["entry"]),
+        layer=plain["layer"],
+        verdict=Verdict(plain["verdict"]),
+        size=Size(plain["size"]),
+        steadiness=Steadiness(plain["steadiness"]),
+        at_worst=Size(plain["at_worst"]) if plain["at_worst"] else None,
+        basis=Basis(plain["basis"]),
+        mechanism=plain["mechanism"],
+        measured=tuple((row["what"], row["moved"]) for row in plain["measured"]),
+        confirm_env={name: tuple(values) for name, values in confirm["env"].items()},
+        confirm_do=tuple(confirm["do"]),
+        fix=plain["fix"],
+        changes=plain["changes"],
+        sources=_sources(plain),
+    )
+
+
+def table_from(plain: Mapping[str, Any]) -> ChangeTable:
+    """A table of changes from what the door lets through."""
+    return ChangeTable(plain["id"], plain["subject"], plain["path"], tuple(_change(row) for row in plain["changes"]))
+
+
+def _change(row: Mapping[str, Any]) -> KnownChange:
+    return KnownChange(
+        version=row["version"],
+        what=row["what"],
+        size=Size(row["size"]),
+        basis=Basis(row["basis"]),
+        acts=row["acts"],
+        ops=tuple(row["ops"]),
+        when=row["when"] or {},
+        sources=_sources(row),
+    )
+
+
+def _sources(plain: Mapping[str, Any]) -> tuple[Source, ...]:
+    return tuple(Source(source["what"], source["where"], source["read"]) for source in plain["sources"])

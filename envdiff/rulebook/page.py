@@ -30,7 +30,7 @@ def _lines(rule: Rule, tables: Mapping[str, ChangeTable]) -> Iterator[str]:
     yield from _section("What happens", rule.mechanism)
     if rule.measured:
         yield from ("", "### How much it moved", "", "| change | moved |", "| --- | --- |")
-        yield from (f"| {_cell(row.what)} | {_cell(row.moved)} |" for row in rule.measured)
+        yield from (f"| {_cell(what)} | {_cell(moved)} |" for what, moved in rule.measured)
     yield from _confirm(rule)
     if rule.verdict is not Verdict.HARMLESS:
         yield from _section("How to fix it", rule.fix)
@@ -67,13 +67,13 @@ def _section(title: str, text: str) -> Iterator[str]:
 
 
 def _confirm(rule: Rule) -> Iterator[str]:
-    if not rule.confirm.env and not rule.confirm.do:
+    if not rule.confirm_env and not rule.confirm_do:
         return
     yield from ("", "### How to confirm it", "")
-    for name, values in rule.confirm.env.items():
+    for name, values in rule.confirm_env.items():
         told = " and with ".join("the variable unset" if value is None else f"`{name}={value}`" for value in values)
         yield f"- Ask for the same rows with {told}, each in a process of its own."
-    yield from (f"- {line}" for line in rule.confirm.do)
+    yield from (f"- {line}" for line in rule.confirm_do)
 
 
 def _changes(table: ChangeTable) -> Iterator[str]:

@@ -1,11 +1,11 @@
-"""The versioned defaults of ``defaults.toml``, as questions."""
+"""The versioned defaults of ``defaults.json``, as questions."""
 
 from __future__ import annotations
 
-import tomllib
+import json
 from collections.abc import Collection
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from envdiff.settings.model import as_version, minor
@@ -13,8 +13,8 @@ from envdiff.settings.model import as_version, minor
 
 @cache
 def _defaults() -> dict[str, Any]:
-    text = resources.files("envdiff.settings").joinpath("defaults.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    loaded: dict[str, Any] = json.loads((Path(__file__).parent / "defaults.json").read_bytes())
+    return loaded
 
 
 def onednn_default(release: tuple[int, int], system: str, architecture: str) -> str:

@@ -1,14 +1,16 @@
-"""Settings that are a plain reading of one variable: the table ``variables.toml`` turned into settings."""
+"""Settings that are a plain reading of one variable: the table ``variables.json`` turned into settings."""
 
 from __future__ import annotations
 
-import tomllib
+import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
+
+from packaging.version import Version
 
 from envdiff.settings.devices import device
-from envdiff.settings.model import Facts, Setting, as_version, minor, quoted, tensorflow_bool
+from envdiff.settings.model import Facts, Setting, minor, quoted, tensorflow_bool
 from envdiff.settings.onednn import onednn
 
 NOT_APPLICABLE = "n/a"
@@ -29,56 +31,65 @@ class Variable:
 @cache
 def variables() -> tuple[Variable, ...]:
     """All rows, in the order of the file."""
-    text = resources.files("envdiff.settings").joinpath("variables.toml").read_text(encoding="utf-8")
-    return tuple(Variable(**row) for row in tomllib.loads(text)["variables"])
+    groups = json.loads((Path(__file__).parent / "variables.json").read_bytes())["groups"]
+    return tuple(Variable(**row) for rows in groups.values() for row in rows)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a variable needs in order to act: asked once for all of them."""
+
+    version: Version | None
+    device: Setting
+    onednn: Setting
 
 
 def variable_settings(facts: Facts) -> tuple[Setting, ...]:
     """One setting a row; a row whose variable is not set and has nothing to act on is still given, as ``n/a``."""
-    return tuple(_setting(row, facts) for row in variables())
+    around = Surroundings(facts.version(), device(facts), onednn(facts))
+    return tuple(_setting(row, facts, around) for row in variables())
 
 
-def _setting(row: Variable, facts: Facts) -> Setting:
+def _setting(row: Variable, facts: Facts, around: Surroundings) -> Setting:
     name, path = f"variable.{row.name}", f"env.{row.name}"
     unread = facts.why_unread(path)
     if unread:
         return Setting(name, None, "", (path,), unread)
     text = facts.env(row.name)
-    idle = _why_idle(row, facts)
+    idle = _why_idle(row, around)
     if idle:
         return Setting(name, NOT_APPLICABLE, idle, (path,))
-    missing = _why_not_known(row, facts, text)
+    missing = _why_not_known(row, around)
     if missing and text is not None:
         return Setting(name, None, "", (path,), missing)
     value, trail = _read(row, text)
     return Setting(name, value, trail, (path,))
 
 
-def _why_idle(row: Variable, facts: Facts) -> str:
+def _why_idle(row: Variable, around: Surroundings) -> str:
     """Why the variable cannot act here; empty if it can or if that is not known."""
-    version = facts.version()
-    since, until = as_version(row.since), as_version(row.until)
-    if version is not None and since is not None and minor(version) < minor(since):
+    version = around.version
+    if version is not None and row.since is not None and minor(version) < _series(row.since):
         return f"TensorFlow {version} does not know it yet"
-    if version is not None and until is not None and minor(version) >= minor(until):
+    if version is not None and row.until is not None and minor(version) >= _series(row.until):
         return f"TensorFlow {version} does not read it any more"
-    if row.needs == "gpu" and device(facts).value == "cpu":
-        return f"no GPU in use: {device(facts).trail}"
-    if row.needs == "onednn" and onednn(facts).value == "off":
+    if row.needs == "gpu" and around.device.value == "cpu":
+        return f"no GPU in use: {around.device.trail}"
+    if row.needs == "onednn" and around.onednn.value == "off":
         return "oneDNN is off"
-    if row.needs == "onednn-off" and onednn(facts).value == "on":
+    if row.needs == "onednn-off" and around.onednn.value == "on":
         return "oneDNN is on"
     return ""
 
 
-def _why_not_known(row: Variable, facts: Facts, text: str | None) -> str:
-    if text is None:
-        return ""
-    if row.needs == "gpu" and device(facts).value is None:
-        return device(facts).unread
-    if row.needs in ("onednn", "onednn-off") and onednn(facts).value is None:
-        return onednn(facts).unread
-    return ""
+def _series(text: str) -> tuple[int, int]:
+    major, _, rest = text.partition(".")
+    return int(major), int(rest)
+
+
+def _why_not_known(row: Variable, around: Surroundings) -> str:
+    needed = {"gpu": around.device, "onednn": around.onednn, "onednn-off": around.onednn}.get(row.needs)
+    return needed.unread if needed is not None and needed.value is None else ""
 
 
 def _read(row: Variable, text: str | None) -> tuple[str, str]:
@@ -95,6 +106,4 @@ def _read(row: Variable, text: str | None) -> tuple[str, str]:
         return "off" if text == "0" else "on", f"{written}; only exactly 0 means off"
     if row.reads == "exact-1":
         return "on" if text == "1" else "off", f"{written}; only exactly 1 means on"
-    if row.reads == "present":
-        return "on", written
     return text.strip() or row.default, written

@@ -6,6 +6,7 @@ python tests/bench/bench_spine.py [--rounds N] [-o ratios.json]
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -36,6 +37,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--version", default="2.21.0", help="TensorFlow to measure with")
     options = parser.parse_args()
+    # Without compiled modules every start would measure the compiler.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     python = str(tensorflow_environment(options.version, user_cache_path("envdiff") / "environments", print))
     envdiff = str(Path(sys.executable).parent / "envdiff")
     probe = str(probe_path())

@@ -1,0 +1,68 @@
+"""``envdiff/fingerprint/1`` in full: the published schema, and what is wrong with a document that does not keep to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+
+from envdiff.fingerprint import MAX_PATH
+
+Item = StrictBool | StrictInt | StrictFloat | StrictStr | None
+Path_ = Annotated[str, Field(min_length=1, max_length=MAX_PATH)]
+
+
+class SubjectDocument(BaseModel):
+    """What the capture looked at, and how it got there."""
+
+    model_config = ConfigDict(extra="allow")
+    label: str
+    kind: str
+    reached_by: str
+
+
+class ProbeDocument(BaseModel):
+    """Which probe wrote this, and in which mode: full, static, in-process or proc."""
+
+    model_config = ConfigDict(extra="allow")
+    version: str
+    mode: str = "full"
+
+
+class FingerprintDocument(BaseModel):
+    """``envdiff/fingerprint/1``. Later minor additions are new keys or new facts and are kept."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    schema_: str = Field(alias="schema", pattern=r"^envdiff/fingerprint/1(\.\d+)?$")
+    subject: SubjectDocument
+    captured_at: str
+    probe: ProbeDocument
+    facts: dict[Path_, Item | list[Item]]
+    unread: dict[Path_, str] = Field(default_factory=dict)
+    withheld: dict[Path_, list[str]] = Field(default_factory=dict)
+    outputs: dict[str, Any] | None = None
+
+
+def fingerprint_schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    return FingerprintDocument.model_json_schema(by_alias=True)
+
+
+def first_complaint(document: Any) -> str:
+    """What is wrong with ``document``, with the key; empty if nothing is."""
+    try:
+        FingerprintDocument.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:200]
+        return f"{where}: {first['msg']}"
+    return ""
