@@ -15,10 +15,8 @@ from pydantic import (
     ValidationError,
 )
 
-from envdiff.fingerprint import MAX_PATH
-
 Item = StrictBool | StrictInt | StrictFloat | StrictStr | None
-Path_ = Annotated[str, Field(min_length=1, max_length=MAX_PATH)]
+Path_ = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class SubjectDocument(BaseModel):

@@ -2454,7 +2454,25 @@ def gather(world):
             world.no_path = record.unread.get("python", world.no_path)
     if world.mode == "full":
         attempt(record, "runtime", full_capture, world, record)
+    say_what_only_imports_tell(record)
     return record
+
+
+# Told by an imported module alone: path, the fact that says that there is one, why it is missing if nothing else says.
+LIVE_ONLY = (
+    ("tensorflow.compiler", "tensorflow.version", "told by the imported TensorFlow"),
+    ("tensorflow.git_version", "tensorflow.version", "told by the imported TensorFlow"),
+    ("tensorflow.not_compiled_in", "tensorflow.version", "told by TensorFlow's start-up log"),
+    ("builds.numpy.simd_found", "builds.numpy.blas", "told by the imported NumPy"),
+    ("builds.opencv.libjpeg", "builds.opencv.variant", "told by a program that has imported cv2"),
+)
+
+
+def say_what_only_imports_tell(record):
+    """Without an import these are not absent: nobody asked. Two captures of different depth must not seem to differ."""
+    for path, sign, otherwise in LIVE_ONLY:
+        if sign in record.facts and path not in record.facts:
+            record.unread.setdefault(path, record.unread.get("runtime", otherwise))
 
 
 def still_runs(world):

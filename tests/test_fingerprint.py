@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from builders import document, fingerprint
 
 from envdiff.errors import UnusableInput
-from envdiff.fingerprint import MAX_BYTES, Absent, Unread, Value, Withheld, load, parse
+from envdiff.fingerprint import MAX_BYTES, Absent, Unread, Value, Withheld, from_document, load, parse
+from envdiff.fingerprint_schema import first_complaint
 
 GOOD = json.dumps(document()).encode()
 
@@ -86,3 +89,32 @@ def test_four_readings(path: str, reading: object) -> None:
 def test_a_section_that_was_never_asked_for_is_unread_not_absent() -> None:
     assert isinstance(fingerprint().reading("model.ops"), Unread)
     assert isinstance(fingerprint({"model.format": "savedmodel"}).reading("model.ops"), Absent)
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(allow_nan=False), st.text(max_size=3))
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(["subject", "captured_at", "probe", "facts", "unread", "withheld", "outputs"]), ANYTHING)
+def test_the_quick_check_and_the_published_schema_agree(key: str, value: object) -> None:
+    """One part of a good document replaced by anything at all: both let it in, or both keep it out."""
+    changed = {**document(), key: value}
+    if not first_complaint(changed):
+        assert from_document(changed, "x").label == "left" or key == "subject"
+    else:
+        with pytest.raises(UnusableInput, match="damaged"):
+            from_document(changed, "x")
+
+
+@given(st.dictionaries(st.text(max_size=3), ANYTHING, max_size=3))
+def test_they_agree_on_facts(facts: dict[str, object]) -> None:
+    changed = {**document(), "facts": facts}
+    if first_complaint(changed):
+        with pytest.raises(UnusableInput, match="damaged"):
+            from_document(changed, "x")
+    else:
+        assert set(from_document(changed, "x").facts) == set(facts)

@@ -62,7 +62,8 @@ def test_errors_are_caught_broadly_in_two_places_only() -> None:
             caught = getattr(node, "type", None) if isinstance(node, ast.ExceptHandler) else 0
             if caught is None or (isinstance(caught, ast.Name) and caught.id == "Exception"):
                 broad.append(str(file.relative_to(ROOT)))
-    assert set(broad) <= {"envdiff/boundary.py", "probes/envprobe.py", "probes/predict.py"}
+    # A probe runs what may do anything: TensorFlow's import, a model, the user's own function.
+    assert {name for name in broad if not name.startswith("probes/")} == {"envdiff/boundary.py"}
     assert broad.count("envdiff/boundary.py") == 1
 
 

@@ -43,7 +43,7 @@ def run_capture(options: CaptureOptions) -> int:
         raise Misuse("--pid and --python exclude each other", hint="a running process is read as it is")
     config = read_config(options.config, Path.cwd())
     request = Request(
-        label=options.label,
+        label=options.label or _label(options.output),
         static=options.static,
         pid=options.pid,
         extra_env=(*config.env, *options.env),
@@ -56,6 +56,11 @@ def run_capture(options: CaptureOptions) -> int:
     write(json.dumps(fingerprint.document, indent=1, ensure_ascii=False) + "\n", options.output)
     _summary(fingerprint, interpreter, options)
     return ExitStatus.OK
+
+
+def _label(output: Path | None) -> str | None:
+    """What the file is called, since people name files after sides: serving.json is "serving"."""
+    return output.stem if output is not None and str(output) != "-" else None
 
 
 def _interpreter(options: CaptureOptions) -> Interpreter:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from envdiff.compare import Comparison, Mismatch, shown_pair
 from envdiff.explain.answer import answer, side
 from envdiff.explain.gaps import gaps
-from envdiff.explain.judge import Case, idle, judge, standing_findings
+from envdiff.explain.judge import Case, gathered, idle, judge, standing_findings
 from envdiff.explain.rank import ranked
 from envdiff.report import Delta, Finding, Ignored, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
@@ -28,7 +28,7 @@ def explain(
     kept, ignored = _without_ignored(comparison.mismatches, ignore or {})
     judged = [judge(mismatch, case) for mismatch in kept]
     found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
-    findings, too_small = ranked(found, delta)
+    findings, too_small = ranked(gathered(found, case), delta)
     unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
     unread = gaps(comparison)
     return Report(

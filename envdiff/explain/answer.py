@@ -62,7 +62,7 @@ def answer(
 
 def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
     first = findings[0]
-    title = first.title[0].lower() + first.title[1:] if first.title[:2].istitle() else first.title
+    title = first.title
     others = f" {_count(findings[1:], 'other mismatch')} can move predictions too." if len(findings) > 1 else ""
     if delta is None:
         word = "will" if first.verdict is Verdict.MOVES else "can"

@@ -9,6 +9,9 @@ from envdiff.report import Unread
 # Sections that hold causes. What stands in the others is context.
 MATTERS = ("cpu", "gpu", "cuda", "tensorflow", "runtime", "env", "keras", "serving", "model", "setting")
 
+# Within those, what only describes a build that other facts identify.
+CONTEXT = ("tensorflow.compiler", "tensorflow.git_version", "tensorflow.not_compiled_in")
+
 HOW = {
     "runtime": "capture without --static where TensorFlow imports, or call envprobe.write() in the program",
     "env": "capture as the same user or as root, or from inside the process",
@@ -51,4 +54,4 @@ def _entry(gap: Incomparable, settings: list[Incomparable]) -> Unread:
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         reason += f" (so not concluded: {shown})"
     how = HOW.get(section) or ON_REQUEST.get(section) or "capture again from inside the environment"
-    return Unread(gap.side, gap.path, reason, how, section in MATTERS)
+    return Unread(gap.side, gap.path, reason, how, section in MATTERS and gap.path not in CONTEXT)

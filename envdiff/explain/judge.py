@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
@@ -52,6 +52,24 @@ def standing_findings(case: Case) -> list[Finding]:
             left_trail, right_trail = case.comparison.trails(path)
             found.append(finding(rule, Mismatch(path, left, right, left_trail, right_trail), case, []))
     return found
+
+
+def gathered(findings: list[Finding], case: Case) -> list[Finding]:
+    """One finding a cause: what the same rule says again, and what another finding's rule covers, is folded under it."""
+    by_rule: dict[str, Finding] = {}
+    for one in findings:
+        first = by_rule.get(one.rule)
+        by_rule[one.rule] = one if first is None else _with_folded(first, one)
+    for one in list(by_rule.values()):
+        covered = case.book[one.rule].covers
+        for other in [name for name in by_rule if name in covered and one.rule in by_rule]:
+            by_rule[one.rule] = _with_folded(by_rule[one.rule], by_rule.pop(other))
+    return list(by_rule.values())
+
+
+def _with_folded(first: Finding, other: Finding) -> Finding:
+    rows = ((other.about, other.left.text, other.right.text), *other.folded)
+    return replace(first, folded=(*first.folded, *(row for row in rows if row not in first.folded)))
 
 
 def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Finding:

@@ -38,12 +38,13 @@ from envdiff.render.wording import (
     value,
     whole,
 )
-from envdiff.report import Delta, Finding, OutputDelta, Report
+from envdiff.report import Delta, Finding, OutputDelta, Report, RuledOut
 from envdiff.words import BASES, STEADINESS
 
 # The picture of the delta runs from 1e-8 to 10 times the output's range.
 LOWEST, HIGHEST = -8, 1
 IN_ANSWER: Final = 3  # outputs, commands and steps on the first screen
+IN_REASON: Final = 8  # mismatches that one reason names
 FACTS, OUTPUTS, NOTES = ("fact", "facts"), ("output", "outputs"), ("note", "notes")
 FINDINGS, SETTINGS, READINGS = ("finding", "findings"), ("setting", "settings"), ("reading", "readings")
 MISMATCHES = ("mismatch", "mismatches")
@@ -220,12 +221,23 @@ def _same_in_effect(report: Report) -> Section:
 
 
 def _ruled_out(report: Report) -> Section:
-    rows = tuple(
-        (value(each.about), _or_dash(each.left), _or_dash(each.right), prose(each.why, TRAIL), value(each.rule))
-        for each in report.ruled_out
-    )
+    """One row a reason: dozens of packages that cannot matter for the same reason are one line, not dozens."""
+    together: dict[tuple[str, str], list[RuledOut]] = {}
+    for each in report.ruled_out:
+        together.setdefault((each.rule, each.why), []).append(each)
+    rows = tuple(_reason(why, rule, ones) for (rule, why), ones in together.items())
     table = Table(("mismatch", "left", "right", "why", "rule"), rows)
-    return Section("ruled-out", "Ruled out, and why", (), table, MISMATCHES)
+    lead = plain(f"{count(len(report.ruled_out), *MISMATCHES)} that cannot move these predictions.")
+    return Section("ruled-out", "Ruled out, and why", lead, table, ("reason", "reasons"))
+
+
+def _reason(why: str, rule: str, ones: Sequence[RuledOut]) -> tuple[Line, ...]:
+    if len(ones) == 1:
+        (one,) = ones
+        return (value(one.about), _or_dash(one.left), _or_dash(one.right), prose(why, TRAIL), value(rule))
+    names = ", ".join(one.about for one in ones[:IN_REASON])
+    more = f" and {len(ones) - IN_REASON:,} more" if len(ones) > IN_REASON else ""
+    return ((*value(names), *plain(more)), _or_dash(""), _or_dash(""), prose(why, TRAIL), value(rule))
 
 
 def _unread(report: Report) -> Section:

@@ -84,6 +84,8 @@ class RuleDocument(Strict):
     confirm: ConfirmDocument = ConfirmDocument()
     fix: Line
     changes: Slug | None = None
+    # Rules that say less than this one when both speak.
+    covers: tuple[Slug, ...] = ()
     sources: Annotated[tuple[SourceDocument, ...], Field(min_length=1)]
 
     @field_validator("about", mode="before")

@@ -27,7 +27,8 @@ class Rule:
     """What is known about one kind of mismatch.
 
     ``about`` are paths or patterns; ``confirm_env`` maps a variable to the values to try (None: unset), ``confirm_do``
-    are commands or actions in words; ``measured`` are (what was changed, what moved).
+    are commands or actions in words; ``measured`` are (what was changed, what moved). ``covers`` are rules whose findings
+    say less than this one when both speak, so that they fold under it.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Rule:
     confirm_do: tuple[str, ...]
     fix: str
     changes: str | None
+    covers: tuple[str, ...]
     sources: tuple[Source, ...]
 
 
@@ -97,6 +99,7 @@ def rule_from(plain: Mapping[str, Any]) -> Rule:
         confirm_do=tuple(confirm["do"]),
         fix=plain["fix"],
         changes=plain["changes"],
+        covers=tuple(plain["covers"]),
         sources=_sources(plain),
     )
 
