@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import BOOK, GPU, delta, fingerprint, judged
+from builders import BOOK, FLAGS, GPU, delta, fingerprint, judged
 
 from envdiff.compare import compare
 from envdiff.explain import explain
 from envdiff.report import Report, Size, Verdict
 
 ONEDNN_OFF = {"env.TF_ENABLE_ONEDNN_OPTS": "0"}
-BF16 = {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16"}
+AMX = {"cpu.flags": [*FLAGS, "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"]}
+BF16 = {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16", **AMX}
 CONV = {"model.format": "savedmodel", "model.ops": ["Conv2D", "MatMul", "Relu"]}
 LOOKUP = {"model.format": "savedmodel", "model.ops": ["GatherV2", "Identity"]}
 
@@ -41,7 +42,7 @@ def test_the_cause_is_named_in_the_first_sentence() -> None:
 
 
 def test_swapping_sides_mirrors_the_answer() -> None:
-    forth, back = judged({**ONEDNN_OFF, **BF16}, {}), judged({}, {**ONEDNN_OFF, **BF16})
+    forth, back = judged({**ONEDNN_OFF, **BF16}, AMX), judged(AMX, {**ONEDNN_OFF, **BF16})
     assert rules(forth) == rules(back)
     assert [(f.left.text, f.right.text) for f in forth.findings] == [(f.right.text, f.left.text) for f in back.findings]
     assert forth.answer.verdict == back.answer.verdict
@@ -60,7 +61,7 @@ def test_without_a_model_the_doubt_is_said() -> None:
 
 
 def test_precision_outranks_kernels() -> None:
-    both = judged({**BF16, "env.TF_NUM_INTRAOP_THREADS": "1"}, {})
+    both = judged({**BF16, "env.TF_NUM_INTRAOP_THREADS": "1"}, AMX)
     assert both.findings[0].size is Size.SMALL
     assert both.findings[-1].about == "setting.intra_op_threads"
 

@@ -105,9 +105,10 @@ def math_mode(facts: Facts) -> Setting:
         return Setting("onednn_math_mode", None, "", explains, running.unread or unread)
     if running.value == "off":
         return Setting("onednn_math_mode", "strict", f"{written}, without effect: oneDNN is off", explains)
-    if tables.low_precision_level(level) not in ("bf16", "fp16", "amx"):
-        return Setting("onednn_math_mode", "strict", f"{written}, without effect: no bfloat16 instructions", explains)
-    return Setting("onednn_math_mode", asked, f"{written}; oneDNN is on and the processor has bfloat16", explains)
+    if tables.low_precision_level(level) != "amx":
+        # oneDNN takes its bfloat16 kernels for float32 only with AMX; bfloat16 vector instructions are not enough.
+        return Setting("onednn_math_mode", "strict", f"{written}, without effect: the processor has no AMX", explains)
+    return Setting("onednn_math_mode", asked, f"{written}; oneDNN is on and the processor has AMX", explains)
 
 
 def _asked_mode(facts: Facts) -> tuple[str, str]:
