@@ -40,11 +40,14 @@ def answer(
 ) -> Answer:
     """The verdict over everything that was judged."""
     missing = tuple(gap for gap in unread if gap.matters)
+    differ = delta is not None and size_of(delta) is not Size.NONE
     if findings:
-        verdict = Verdict.MOVES if any(one.verdict is Verdict.MOVES for one in findings) else Verdict.CAN_MOVE
+        moves = differ or any(one.verdict is Verdict.MOVES for one in findings)
+        verdict = Verdict.MOVES if moves else Verdict.CAN_MOVE
         return Answer(verdict, _because_of(findings, delta), _next_steps(findings[0], missing))
-    if delta is not None and size_of(delta) is not Size.NONE:
-        return Answer(Verdict.CANNOT_TELL, _not_by_these(too_small, delta), _read(missing))
+    if delta is not None and differ:
+        # That they differ was measured; only the cause is unknown.
+        return Answer(Verdict.MOVES, _not_by_these(too_small, delta), _read(missing))
     if delta is not None and too_small:
         sentence = f"The answers are equal bit for bit: {_count(too_small, 'known mismatch')} did not move these rows."
         return Answer(Verdict.HARMLESS, sentence)

@@ -126,7 +126,7 @@ def _confirm(rule: Rule) -> tuple[str, ...]:
     for name, values in rule.confirm_env.items():
         first, *others = ["unset " + name if value is None else f"{name}={value}" for value in values]
         lines.append(
-            f"run the same rows with `{first}` and again with " + " and ".join(f"`{other}`" for other in others)
+            f"Run the same rows with `{first}` and again with " + " and ".join(f"`{other}`" for other in others)
         )
     return (*lines, *rule.confirm_do)
 

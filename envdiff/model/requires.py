@@ -1,0 +1,47 @@
+"""The optional libraries that reading models takes, imported where they are used and missed politely."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from envdiff.errors import UnusableInput
+
+
+def _needed(module: str, package: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UnusableInput(
+            f"reading models takes the Python package {package}, which cannot be imported here: {error}",
+            subject=package,
+            hint="pip install 'envdiff[models]'",
+        ) from error
+
+
+def crc32c() -> ModuleType:
+    return _needed("google_crc32c", "google-crc32c")
+
+
+def h5py() -> ModuleType:
+    return _needed("h5py", "h5py")
+
+
+def numpy() -> ModuleType:
+    return _needed("numpy", "numpy")
+
+
+def ml_dtypes() -> ModuleType:
+    return _needed("ml_dtypes", "ml-dtypes")
+
+
+def messages() -> ModuleType:
+    """The compiled message definitions; they need the protobuf runtime."""
+    _needed("google.protobuf", "protobuf")
+    return importlib.import_module("envdiff.model.protos.model_pb2")
+
+
+def decode_error() -> type[Exception]:
+    """What protobuf raises when bytes are not the message they should be."""
+    error: type[Exception] = _needed("google.protobuf.message", "protobuf").DecodeError
+    return error

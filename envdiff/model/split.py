@@ -1,0 +1,98 @@
+"""Takes the nodes out of a serialised SavedModel: where each lies, and the small rest that protobuf then parses.
+
+Nodes are nearly all of the file. Parsed as messages, or only cut out as bytes objects, they cost more than everything that
+is done with them afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from envdiff.model.wire import Malformed, fields, read_varint, write_varint
+
+# Message -> field number -> message below it that may hold nodes.
+_BELOW: dict[str, dict[int, str]] = {
+    "SavedModel": {2: "MetaGraph"},
+    "MetaGraph": {2: "Graph"},
+    "Graph": {2: "Library"},
+    "Library": {1: "Function"},
+    "Function": {},
+}
+_NODES = {"Graph": 1, "Function": 3}
+
+
+@dataclass
+class Part:
+    """Where the nodes of a graph or function begin and end."""
+
+    begins: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Split:
+    """``parts``: for each MetaGraph those of its graph and then of each function, in the order of the library."""
+
+    data: bytes
+    rest: bytes
+    parts: list[list[Part]]
+
+
+def split(data: bytes) -> Split:
+    """Raises :class:`Malformed` when the framing is broken; what is inside nodes is not looked at."""
+    found: list[list[Part]] = []
+    rest = _rest(data, 0, len(data), "SavedModel", found)
+    return Split(data, rest, found)
+
+
+def _rest(data: bytes, start: int, end: int, message: str, found: list[list[Part]]) -> bytes:
+    if message == "MetaGraph":
+        found.append([Part()])
+    part, number = None, 0
+    if message in _NODES:
+        part, number = found[-1][0], _NODES[message]
+        if message == "Function":
+            part = Part()
+            found[-1].append(part)
+    out: list[bytes] = []
+    position = start
+    while position < end:
+        if part is not None:
+            position = _nodes(data, position, end, number << 3 | 2, part)
+        if position < end:
+            position = _other(data, position, end, message, found, out)
+    return b"".join(out)
+
+
+def _nodes(data: bytes, position: int, end: int, tag: int, part: Part) -> int:
+    """Notes the nodes that follow one another from here; gives where something else begins."""
+    begin, finish = part.begins.append, part.ends.append
+    last = end - 2
+    while position < last and data[position] == tag:
+        length = data[position + 1]
+        position += 2
+        if length > 0x7F:
+            more = data[position]
+            if more < 0x80:
+                length = length & 0x7F | more << 7
+                position += 1
+            else:
+                length, position = read_varint(data, position - 1, end)
+        begin(position)
+        position += length
+        finish(position)
+    if position > end:
+        raise Malformed("a node of the graph runs past its end")
+    return position
+
+
+def _other(data: bytes, position: int, end: int, message: str, found: list[list[Part]], out: list[bytes]) -> int:
+    """One field that is no node goes to the rest, with the nodes inside it taken out."""
+    number, begin, payload, stop = next(fields(data, position, end))
+    kind = _BELOW[message].get(number)
+    if kind is None or data[begin] & 7 != 2:
+        out.append(data[begin:stop])
+        return stop
+    inner = _rest(data, payload, stop, kind, found)
+    out.append(write_varint(number << 3 | 2) + write_varint(len(inner)) + inner)
+    return stop
