@@ -7,8 +7,8 @@
 # Two functions have the names of submodules. Those are bound first, so that the functions keep the names.
 import envdiff.capture
 import envdiff.report  # noqa: F401
-from envdiff.api import capture, load, report
+from envdiff.api import capture, load, record, report
 
-__all__ = ["__version__", "capture", "load", "report"]
+__all__ = ["__version__", "capture", "load", "record", "report"]
 
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from envdiff.fingerprint import Fingerprint
@@ -54,17 +54,45 @@ def report(
     ignore: Mapping[str, str] | None = None,
     rules: Sequence[Path] = (),
     delta: Delta | None = None,
+    inputs: tuple[Path, Path] | None = None,
 ) -> Report:
     """What differs between two environments and which of it can move predictions, the likely cause first.
 
     ``ignore`` maps path patterns to the reason for leaving them out; ``rules`` are folders of further rules; ``delta``
-    is the measured difference of the predictions, when there is one. Raises :class:`envdiff.errors.UnusableInput`.
+    is the difference of the predictions, by default measured from the answers in the fingerprints. ``inputs`` are two
+    dumps of the arrays that enter the model, one of each side. Raises :class:`envdiff.errors.UnusableInput`.
     """
     from envdiff.compare import compare
     from envdiff.explain import explain
 
-    sides = [side if not isinstance(side, str | Path) else load(side) for side in (left, right)]
-    return explain(compare(*sides), rulebook(rules), delta=delta, ignore=ignore)
+    one, other = (side if not isinstance(side, str | Path) else load(side) for side in (left, right))
+    notes: tuple[str, ...] = ()
+    if delta is None and one.outputs is not None and other.outputs is not None:
+        from envdiff.answers import difference
+        from envdiff.recorded import with_answers
+
+        found = difference(one, other)
+        delta, notes = found.delta, found.notes
+        one, other = with_answers(one, other, found.relations)
+    if inputs is not None:
+        from envdiff.recorded import with_inputs
+
+        (one, other), said = with_inputs(one, other, inputs)
+        notes = (*notes, *said)
+    return explain(compare(one, other), rulebook(rules), delta=delta, ignore=ignore, notes=notes)
+
+
+def record(name: str, array: Any, path: str | os.PathLike[str] | None = None) -> None:
+    """Write an array of your own program into the folder ``path``, or the one that ENVDIFF_RECORD names.
+
+    Two such folders go into ``envdiff tensors``. ``array`` is anything NumPy can make an array of. Without a folder
+    nothing happens, and nothing is imported, so that the call may stay in production code.
+    """
+    if path is None and "ENVDIFF_RECORD" not in os.environ:
+        return
+    from envdiff.predictions.record import record as write
+
+    write(name, array, path)
 
 
 def rulebook(folders: Sequence[Path] = ()) -> Rulebook:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from envdiff import options
 from envdiff.boundary import guarded
 from envdiff.errors import ExitStatus
 
@@ -26,39 +26,8 @@ app = typer.Typer(
 )
 rules_app = typer.Typer(no_args_is_help=True, help="What envdiff knows: list, search, read and check rules.")
 app.add_typer(rules_app, name="rules")
-
-
-class Format(StrEnum):
-    """How a report is shown."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JSON = "json"
-
-
-class FailOn(StrEnum):
-    """What makes a report exit with status 1."""
-
-    MOVES = "moves"
-    CAN_MOVE = "can-move"
-    UNEXPLAINED = "unexplained"
-    NEVER = "never"
-
-
-class Document(StrEnum):
-    """Documents with a published schema."""
-
-    FINGERPRINT = "fingerprint"
-    REPORT = "report"
-
-
-Output = Annotated[
-    Path | None, typer.Option("-o", "--output", help="Write here; - is standard output.", show_default=False)
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="Defaults from this file instead of pyproject.toml.", show_default=False)
-]
+model_app = typer.Typer(no_args_is_help=True, help="Models without TensorFlow: show one, or compare two.")
+app.add_typer(model_app, name="model")
 
 
 def _version(asked: bool) -> None:
@@ -80,72 +49,101 @@ def _options(
 
 @app.command()
 def capture(
-    output: Output = None,
-    label: Annotated[str | None, typer.Option(help="What the report calls this side.", show_default=False)] = None,
-    python: Annotated[
-        Path | None,
-        typer.Option(
-            help="Interpreter or environment folder; by default the active environment's.", show_default=False
-        ),
-    ] = None,
-    pid: Annotated[
-        int | None, typer.Option(help="Read this running process through /proc.", show_default=False)
-    ] = None,
-    static: Annotated[
-        bool, typer.Option("--static", help="Do not import TensorFlow: milliseconds, fewer facts.")
-    ] = False,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", help="Record the value of this variable too.", show_default=False)
-    ] = None,
-    devices: Annotated[
-        bool, typer.Option("--devices", help="Let TensorFlow list GPUs, which loads the GPU driver.")
-    ] = False,
-    time_limit: Annotated[float, typer.Option(min=1, help="Seconds for TensorFlow's import.")] = 120.0,
-    config: ConfigFile = None,
+    output: options.Output = None,
+    label: options.Label = None,
+    python: options.Python = None,
+    pid: options.Pid = None,
+    static: options.Static = False,
+    env: options.Env = None,
+    devices: options.Devices = False,
+    time_limit: options.TimeLimit = 120.0,
+    model: options.Model = None,
+    verify_weights: options.VerifyWeights = False,
+    rows: options.Rows = None,
+    answers: options.AnswersFile = None,
+    signature: options.Signature = "serving_default",
+    server: options.Server = None,
+    grpc: options.Grpc = None,
+    model_name: options.ModelName = None,
+    allow_code: options.AllowCode = False,
+    config: options.ConfigFile = None,
 ) -> int:
     """Record what an environment is, as one JSON file that is safe to attach to a public ticket."""
+    from envdiff.capture.model import ModelRequest
     from envdiff.commands.capture import CaptureOptions, run_capture
 
-    options = CaptureOptions(output, label, python, pid, static, tuple(env or ()), devices, time_limit, config)
-    return run_capture(options)
+    request = ModelRequest(model, verify_weights, rows, answers, signature, server, grpc, model_name, allow_code)
+    return run_capture(
+        CaptureOptions(output, label, python, pid, static, tuple(env or ()), devices, time_limit, request, config)
+    )
 
 
 @app.command()
 def report(
-    left: Annotated[Path, typer.Argument(help="A fingerprint, or - for standard input; or an HTML report on its own.")],
-    right: Annotated[Path | None, typer.Argument(help="The other fingerprint, or -.", show_default=False)] = None,
-    format: Annotated[  # noqa: A002
-        Format | None, typer.Option(help="How to show it.", show_default="terminal")
-    ] = None,
-    output: Output = None,
-    fail_on: Annotated[
-        FailOn | None, typer.Option(help="Exit with status 1 from this on.", show_default="can-move")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(help="Leave PATH (a pattern) out of the verdict: PATH=REASON.", show_default=False),
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Shorten nothing in the terminal.")] = False,
-    step_summary: Annotated[
-        bool, typer.Option("--step-summary", help="Also append the Markdown to GitHub's step summary.")
-    ] = False,
-    config: ConfigFile = None,
+    left: options.Left,
+    right: options.Right = None,
+    format: options.ReportFormat = None,  # noqa: A002
+    output: options.Output = None,
+    fail_on: options.FailOnOption = None,
+    ignore: options.Ignore = None,
+    full: options.Full = False,
+    step_summary: options.StepSummary = False,
+    delta: options.DeltaOption = None,
+    inputs: options.Inputs = None,
+    config: options.ConfigFile = None,
 ) -> int:
     """Say whether two environments can predict differently, because of what, how sure, and what to do."""
     from envdiff.commands.report import ReportOptions, run_report
 
-    options = ReportOptions(
-        left,
-        right,
-        format and format.value,
-        output,
-        fail_on and fail_on.value,
-        tuple(ignore or ()),
-        full,
-        step_summary,
-        config,
-    )
-    return run_report(options)
+    return run_report(
+        ReportOptions(
+            left, right, format and format.value, output, fail_on and fail_on.value, tuple(ignore or ()), full,
+            step_summary, delta, inputs, config,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def tensors(
+    left: Annotated[str, typer.Argument(metavar="LEFT", help="A dump (npz, npy, json, a folder), or MODULE:FUNCTION.")],
+    right: Annotated[str, typer.Argument(metavar="RIGHT", help="The other one.")],
+    rows: Annotated[Path | None, typer.Option(help="Raw rows to give to both functions.", show_default=False)] = None,
+    left_python: Annotated[
+        Path | None, typer.Option(help="Interpreter of the left function.", show_default=False)
+    ] = None,
+    right_python: Annotated[
+        Path | None, typer.Option(help="Interpreter of the right function.", show_default=False)
+    ] = None,
+    format: options.AsText = options.TextFormat.TEXT,  # noqa: A002
+) -> int:
+    """Say how one dump of inputs, tensors or outputs follows from the other: scaled, swapped, cast, or unrelated."""
+    from envdiff.commands.tensors import TensorOptions, run_tensors
+
+    return run_tensors(TensorOptions(left, right, rows, left_python, right_python, format.value))
+
+
+@model_app.command("show")
+def model_show(
+    path: Annotated[Path, typer.Argument(help="SavedModel, base path, .keras, .h5, .tflite or checkpoint.")],
+    verify_weights: options.VerifyWeights = False,
+    format: options.AsText = options.TextFormat.TEXT,  # noqa: A002
+) -> int:
+    """Say what a model is made of and what in it can make answers differ, without TensorFlow."""
+    from envdiff.commands.model import run_show
+
+    return run_show(path, verify_weights, format.value)
+
+
+@model_app.command("diff")
+def model_diff(
+    left: Annotated[Path, typer.Argument(help="A model.")],
+    right: Annotated[Path, typer.Argument(help="Another, of any format.")],
+    format: options.AsText = options.TextFormat.TEXT,  # noqa: A002
+) -> int:
+    """Compare two models, across formats: the same weights, operations, signatures? Status 1 when answers can differ."""
+    from envdiff.commands.model import run_diff
+
+    return run_diff(left, right, format.value)
 
 
 @app.command()
@@ -163,17 +161,19 @@ def demo(
 
 
 @app.command()
-def probe(output: Output = None) -> int:
+def probe(output: options.Output = None) -> int:
     """Print the probe: one file for any Python from 3.6, to pipe into another machine's interpreter."""
-    from envdiff.capture.probe_file import probe_path
     from envdiff.output import write
+    from envdiff.probe_file import probe_path
 
     write(probe_path().read_text(encoding="utf-8"), output)
     return ExitStatus.OK
 
 
 @app.command()
-def schema(document: Annotated[Document, typer.Argument(help="Which document.")], output: Output = None) -> int:
+def schema(
+    document: Annotated[options.Document, typer.Argument(help="Which document.")], output: options.Output = None
+) -> int:
     """Print the JSON Schema of a document."""
     from envdiff.commands.schema import run_schema
 
@@ -181,7 +181,7 @@ def schema(document: Annotated[Document, typer.Argument(help="Which document.")]
 
 
 @rules_app.command("list")
-def rules_list(config: ConfigFile = None) -> int:
+def rules_list(config: options.ConfigFile = None) -> int:
     """List every rule: id, verdict, size, how we know, title."""
     from envdiff.commands.rules import run_list
 
@@ -190,7 +190,7 @@ def rules_list(config: ConfigFile = None) -> int:
 
 @rules_app.command("show")
 def rules_show(
-    rule: Annotated[str, typer.Argument(metavar="ID", help="The rule's id.")], config: ConfigFile = None
+    rule: Annotated[str, typer.Argument(metavar="ID", help="The rule's id.")], config: options.ConfigFile = None
 ) -> int:
     """Print one rule as a person would want to read it."""
     from envdiff.commands.rules import run_show
@@ -200,7 +200,7 @@ def rules_show(
 
 @rules_app.command("search")
 def rules_search(
-    words: Annotated[list[str], typer.Argument(help="Words that must all occur.")], config: ConfigFile = None
+    words: Annotated[list[str], typer.Argument(help="Words that must all occur.")], config: options.ConfigFile = None
 ) -> int:
     """Find rules by words in their text."""
     from envdiff.commands.rules import run_search

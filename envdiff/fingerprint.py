@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ FactValue = Scalar | tuple[Scalar, ...]
 # which is not the same as empty.
 ON_REQUEST = {
     "model": "capture with --model PATH",
+    "answers": "capture with --model PATH --rows FILE (or --rows signature)",
     "serving": "capture the serving process: --container NAME or --pid N",
     "container": "capture with --container NAME",
     "process": "capture the running process: --pid N",
@@ -82,9 +83,9 @@ Reading = Value | Absent | Unread | Withheld
 
 
 def show(value: FactValue) -> str:
-    """A fact as a person would write it: ``yes``/``no``, lists joined with commas, numbers as they are."""
+    """A fact as a person would write it: ``yes``/``no``, lists joined with commas, an empty one as ``(none)``."""
     if isinstance(value, tuple):
-        return ", ".join(show(item) for item in value)
+        return ", ".join(show(item) for item in value) or "(none)"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "none" if value is None else str(value)
@@ -105,6 +106,7 @@ class Fingerprint:
     withheld: Mapping[str, tuple[str, ...]]
     outputs: Mapping[str, Any] | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    folder: str | None = field(default=None, compare=False)  # where its file lies, for what is kept beside it
 
     def reading(self, path: str) -> Reading:
         """What asking for ``path`` gave. A fact that was read wins over an unread section it stands in."""
@@ -144,7 +146,8 @@ def load(source: str | Path, *, stdin: bool = False) -> Fingerprint:
     Raises :class:`UnusableInput` for anything that is not a fingerprint this version understands.
     """
     name = "standard input" if stdin else str(source)
-    return parse(read_bounded(Path(source), stdin=stdin), name)
+    loaded = parse(read_bounded(Path(source), stdin=stdin), name)
+    return loaded if stdin else replace(loaded, folder=str(Path(source).parent))
 
 
 def read_bounded(path: Path, *, stdin: bool = False) -> bytes:

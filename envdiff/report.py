@@ -170,8 +170,22 @@ class Ignored:
 
 
 @dataclass(frozen=True)
+class WorstRow:
+    """A row by its number from 0. Top classes are None where the output has no class axis."""
+
+    row: int
+    max_abs: float
+    left_top: int | None = None
+    right_top: int | None = None
+
+
+@dataclass(frozen=True)
 class OutputDelta:
-    """The measured difference of one output. ``max_rel`` is relative to the output's range; None where undefined."""
+    """The measured difference of one output.
+
+    ``max_abs`` is infinite where a number stands against NaN, text or another shape. ``max_rel`` is relative to the
+    output's range; None where undefined.
+    """
 
     max_abs: float
     max_rel: float | None
@@ -179,6 +193,11 @@ class OutputDelta:
     changed: float  # share of elements with other bits, 0 to 1
     flips: int | None  # rows whose top class differs; None when there is no class axis
     rows: int
+    median_abs: float | None = None
+    median_rel: float | None = None
+    worst: tuple[WorstRow, ...] = ()
+    histogram: tuple[tuple[int, int], ...] = ()  # (floor of log10 of the difference, how many elements)
+    words: str = ""  # what is special: other shapes, NaN on one side, text
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from builders import document, fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
-from builders import document, fingerprint
 
 from envdiff.errors import UnusableInput
 from envdiff.fingerprint import MAX_BYTES, Absent, Unread, Value, Withheld, from_document, load, parse

@@ -24,8 +24,8 @@ from envdiff.render.outline import outline
 from envdiff.render.schema_v1 import ReportV1
 from envdiff.render.visible import inert, shorten
 from envdiff.render.wording import BADGES, SIZE_WORDS, number, share, whole
-from envdiff.words import BASES, SIZES, STEADINESS
 from envdiff.report import Answer, Basis, Delta, Report, Shown, Size, Source, Steadiness, Verdict
+from envdiff.words import BASES, SIZES, STEADINESS
 
 GOLDEN = Path(__file__).parent / "golden"
 EXTENSIONS = {"terminal": "txt", "markdown": "md", "html": "html", "json": "json"}

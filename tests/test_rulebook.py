@@ -22,7 +22,7 @@ from envdiff.settings import setting_names
 RULES = Path(__file__).parent / "rules"
 
 SECTIONS = ("python", "os", "cpu", "gpu", "cuda", "packages", "origins", "conda", "builds", "libraries", "env",
-            "tensorflow", "runtime", "keras", "process", "container", "serving", "model", "setting")  # fmt: skip
+            "tensorflow", "runtime", "keras", "process", "container", "serving", "model", "input", "answers", "setting")  # fmt: skip
 
 GOOD = """
 id: sample

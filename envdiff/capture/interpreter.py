@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from envdiff.capture.probe_file import probe_path
 from envdiff.errors import UnusableInput, WorldFailed
 from envdiff.fingerprint import Fingerprint, parse
+from envdiff.probe_file import probe_path
 
 # The probe limits TensorFlow's import itself; this is for a probe that hangs all the same.
 GRACE_S = 30.0

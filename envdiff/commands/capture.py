@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from envdiff.capture.interpreter import (
     Interpreter,
@@ -15,9 +16,10 @@ from envdiff.capture.interpreter import (
     capture_interpreter,
     named_interpreter,
 )
+from envdiff.capture.model import ModelRequest, add_answers, add_model
 from envdiff.config import read_config
 from envdiff.errors import ExitStatus, Misuse
-from envdiff.fingerprint import Fingerprint, show
+from envdiff.fingerprint import Fingerprint, from_document, show
 from envdiff.output import write
 from envdiff.progress import progress
 
@@ -34,6 +36,7 @@ class CaptureOptions:
     env: tuple[str, ...]
     devices: bool
     time_limit_s: float
+    model: ModelRequest
     config: Path | None
 
 
@@ -53,9 +56,28 @@ def run_capture(options: CaptureOptions) -> int:
     interpreter = _interpreter(options)
     what = f"reading process {options.pid}" if options.pid is not None else f"capturing {interpreter.path}"
     fingerprint = capture_interpreter(interpreter.path, request, progress=progress(what))
-    write(json.dumps(fingerprint.document, indent=1, ensure_ascii=False) + "\n", options.output)
-    _summary(fingerprint, interpreter, options)
+    document = dict(fingerprint.document)
+    notes = _add_model(document, options.model, interpreter)
+    write(json.dumps(document, indent=1, ensure_ascii=False) + "\n", options.output)
+    _summary(from_document(document, "this capture"), interpreter, options)
+    for note in notes:
+        _say(f"  note    {note}")
     return ExitStatus.OK
+
+
+def _add_model(document: dict[str, Any], request: ModelRequest, interpreter: Interpreter) -> tuple[str, ...]:
+    """The model's facts and its answers, where they were asked for."""
+    if request.rows is not None and request.path is None and request.server is None and request.grpc is None:
+        raise Misuse("there is nothing to ask", subject="--rows", hint="--model PATH, --server URL or --grpc HOST:PORT")
+    if request.path is not None:
+        with progress(f"reading {request.path}"):
+            add_model(document, request)
+    if request.rows is None:
+        return ()
+    with progress("asking the model"):
+        notes = add_answers(document, request, interpreter.path)
+    kept = request.answers_file or "the fingerprint"
+    return (*notes, f"the answers are kept in {kept}; the rows are not, only their digest")
 
 
 def _label(output: Path | None) -> str | None:

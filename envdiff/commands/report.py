@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envdiff import __version__, api
+from envdiff.answers import stated
 from envdiff.config import Config, read_config
 from envdiff.errors import ExitStatus, Misuse, UnusableInput
-from envdiff.fingerprint import Fingerprint, from_document, parse, read_bounded
+from envdiff.fingerprint import Fingerprint, from_document, load, read_bounded
 from envdiff.output import append, write
 from envdiff.render import render
 from envdiff.report import Report, Verdict
@@ -33,6 +34,8 @@ class ReportOptions:
     ignore: tuple[str, ...]
     full: bool
     step_summary: bool
+    delta: float | None
+    inputs: tuple[Path, Path] | None
     config: Path | None
 
 
@@ -41,7 +44,8 @@ def run_report(options: ReportOptions) -> int:
     config = read_config(options.config, Path.cwd())
     left, right = _sides(options)
     ignore = {**config.ignore, **_ignored(options.ignore)}
-    report = api.report(left, right, ignore=ignore, rules=config.rules)
+    delta = stated(options.delta) if options.delta is not None else None
+    report = api.report(left, right, ignore=ignore, rules=config.rules, delta=delta, inputs=options.inputs)
     write(_rendered(report, left, right, options, config), options.output)
     if options.step_summary:
         _append_summary(report, os.environ)
@@ -57,8 +61,7 @@ def _sides(options: ReportOptions) -> tuple[Fingerprint, Fingerprint]:
 
 
 def _one(path: Path) -> Fingerprint:
-    stdin = str(path) == "-"
-    return parse(read_bounded(path, stdin=stdin), "standard input" if stdin else str(path))
+    return load(path, stdin=str(path) == "-")
 
 
 def _embedded(path: Path) -> tuple[Fingerprint, Fingerprint]:

@@ -9,7 +9,7 @@ from envdiff.compare import Comparison, Mismatch, shown_pair
 from envdiff.explain.answer import answer, side
 from envdiff.explain.gaps import gaps
 from envdiff.explain.judge import Case, gathered, idle, judge, standing_findings
-from envdiff.explain.rank import ranked
+from envdiff.explain.rank import ranked, solved
 from envdiff.report import Delta, Finding, Ignored, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
 
@@ -22,15 +22,20 @@ def explain(
     *,
     delta: Delta | None = None,
     ignore: Mapping[str, str] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Report:
-    """The finished answer. ``ignore`` maps path patterns to the reason why the user leaves them out of the verdict."""
+    """The finished answer.
+
+    ``ignore`` maps path patterns to the reason why the user leaves them out of the verdict; ``notes`` are what a reader
+    must know about ``delta``.
+    """
     case = Case(comparison, book)
     kept, ignored = _without_ignored(comparison.mismatches, ignore or {})
     judged = [judge(mismatch, case) for mismatch in kept]
     found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
     findings, too_small = ranked(gathered(found, case), delta)
     unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
-    unread = gaps(comparison)
+    unread = gaps(comparison, solved=solved(findings, delta))
     return Report(
         left=side(comparison.left, comparison.left_settings),
         right=side(comparison.right, comparison.right_settings),
@@ -47,7 +52,7 @@ def explain(
         unread=unread,
         ignored=ignored,
         full=tuple((path, *shown_pair(left, right)) for path, left, right in comparison.full),
-        notes=_notes(comparison),
+        notes=(*notes, *_notes(comparison)),
         compared=comparison.compared,
     )
 

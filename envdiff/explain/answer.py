@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envdiff.compare import Comparison
-from envdiff.explain.rank import size_of
+from envdiff.explain.rank import size_of, solved
 from envdiff.fingerprint import Fingerprint, show
 from envdiff.report import Answer, Delta, Finding, Side, Size, Unexplained, Unread, Verdict
 from envdiff.settings import Setting
@@ -48,9 +48,8 @@ def answer(
     if delta is not None and differ:
         # That they differ was measured; only the cause is unknown.
         return Answer(Verdict.MOVES, _not_by_these(too_small, delta), _read(missing))
-    if delta is not None and too_small:
-        sentence = f"The answers are equal bit for bit: {_count(too_small, 'known mismatch')} did not move these rows."
-        return Answer(Verdict.HARMLESS, sentence)
+    if delta is not None:
+        return Answer(Verdict.HARMLESS, _equal(delta, too_small, missing), _read(missing))
     if missing:
         sentence = f"Nothing that was read can move predictions, but {_count(missing, 'thing')} that can was not read."
         return Answer(Verdict.CANNOT_TELL, sentence, _read(missing))
@@ -70,7 +69,27 @@ def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
     if delta is None:
         word = "will" if first.verdict is Verdict.MOVES else "can"
         return f"These two {word} predict differently: {title}. {EXPECT[first.size]}.{others}"
-    return f"The answers differ by up to {_largest(delta)}. The cause that fits best: {title}.{others}"
+    said = f"The answers differ by up to {_largest(delta)}."
+    if first.verdict is Verdict.MOVES or solved((first,), delta):
+        return f"{said} The cause that fits best: {title}.{others}"
+    return f"{said} This could explain it, though it usually moves less: {title}.{others}"
+
+
+def _equal(delta: Delta, too_small: tuple[Finding, ...], missing: tuple[Unread, ...]) -> str:
+    """These rows only: others may still be moved by what differs, or by what was not read."""
+    if delta.stated:
+        said = "No difference was observed"
+    elif any(output.changed for output in delta.outputs.values()):
+        said = "The answers to these rows are equal"
+    else:
+        said = "The answers to these rows are equal bit for bit"
+    if too_small:
+        said += f"; {_count(too_small, 'known mismatch')} did not move them"
+    if missing:
+        said += (
+            f"; {_count(missing, 'thing')} that can move predictions {'was' if len(missing) == 1 else 'were'} not read"
+        )
+    return said + "."
 
 
 def _not_by_these(too_small: tuple[Finding, ...], delta: Delta) -> str:
@@ -83,7 +102,7 @@ def _not_by_these(too_small: tuple[Finding, ...], delta: Delta) -> str:
 
 
 def _largest(delta: Delta) -> str:
-    name, worst = max(delta.outputs.items(), key=lambda pair: pair[1].max_rel or pair[1].max_abs)
+    name, worst = max(delta.outputs.items(), key=lambda pair: (pair[1].max_rel or pair[1].max_abs, pair[0]))
     flips = f", {worst.flips} of {worst.rows} labels flip" if worst.flips else ""
     return f"{worst.max_abs:.2g} in {name}{flips}" if name else f"{worst.max_abs:.2g}{flips}"
 

@@ -7,7 +7,7 @@ from envdiff.fingerprint import ON_REQUEST
 from envdiff.report import Unread
 
 # Sections that hold causes. What stands in the others is context.
-MATTERS = ("cpu", "gpu", "cuda", "tensorflow", "runtime", "env", "keras", "serving", "model", "setting")
+MATTERS = ("cpu", "gpu", "cuda", "tensorflow", "runtime", "env", "keras", "serving", "model", "answers", "setting")
 
 # Within those, what only describes a build that other facts identify.
 CONTEXT = ("tensorflow.compiler", "tensorflow.git_version", "tensorflow.not_compiled_in")
@@ -23,19 +23,38 @@ HOW = {
     "tensorflow": "capture with the interpreter that runs the model: --python PATH",
     "packages": "capture with the interpreter that runs the model: --python PATH",
     "keras": "capture with the interpreter that runs the model: --python PATH",
+    "input": "save what enters the model on both sides (envdiff.record), then envdiff report A B --inputs LEFT RIGHT",
     "setting": "capture what its reason names",
 }
 
 
-def gaps(comparison: Comparison) -> tuple[Unread, ...]:
-    """One entry for each thing that could not be compared; a setting lost with a whole section is told once, there."""
+# What most differences that no setting explains were decided by.
+DECISIVE = ("model", "answers", "input")
+
+
+def gaps(comparison: Comparison, *, solved: bool = True) -> tuple[Unread, ...]:
+    """One entry for each thing that could not be compared; a setting lost with a whole section is told once, there.
+
+    Unless the difference is ``solved``, what neither side captured is asked for too.
+    """
     facts = [gap for gap in comparison.incomparable if not gap.path.startswith("setting.")]
     lost = [gap for gap in comparison.incomparable if gap.path.startswith("setting.")]
     covered = {gap.path: [one for one in lost if _is_because_of(one, gap)] for gap in facts}
     told = {one.path for ones in covered.values() for one in ones}
     entries = [_entry(gap, covered[gap.path]) for gap in facts]
     entries += [_entry(one, []) for one in lost if one.path not in told]
+    if not solved:
+        entries += _asked_for(comparison, {entry.path.partition(".")[0] for entry in entries})
     return tuple(sorted(entries, key=lambda entry: (not entry.matters, entry.path)))
+
+
+def _asked_for(comparison: Comparison, told: set[str]) -> list[Unread]:
+    had = comparison.left.sections | comparison.right.sections | told
+    return [
+        Unread("both", name, "not captured on either side", HOW.get(name) or ON_REQUEST[name], True)
+        for name in DECISIVE
+        if name not in had
+    ]
 
 
 def _is_because_of(setting: Incomparable, gap: Incomparable) -> bool:

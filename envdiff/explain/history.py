@@ -30,9 +30,13 @@ def changes_between(mismatch: Mismatch, table: ChangeTable, comparison: Comparis
     return tuple(_change(row) for row in rows)
 
 
-def largest(changes: tuple[Change, ...], usual: Size) -> Size:
-    """The largest size among changes that act on a graph whoever runs it; last bits if none is known."""
-    in_graph = [change.size for change in changes if not change.acts]
+def largest(changes: tuple[Change, ...], usual: Size, *, built_by_code: bool = False) -> Size:
+    """The largest size among changes that act on a graph whoever runs it; last bits if none is known.
+
+    ``built_by_code``: the model is built by Keras code each time it runs, so what changed there acts too.
+    """
+    acting = ("", WHERE["keras"], WHERE["python"]) if built_by_code else ("",)
+    in_graph = [change.size for change in changes if change.acts in acting]
     if in_graph:
         return max(in_graph, key=SIZES.index)
     return min(usual, Size.LAST_BITS, key=SIZES.index)

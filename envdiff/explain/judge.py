@@ -79,7 +79,7 @@ def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Fi
     size = rule.size
     if rule.changes is not None:
         changes = changes_between(mismatch, case.book.tables[rule.changes], case.comparison)
-        size = largest(changes, rule.size)
+        size = largest(changes, rule.size, built_by_code=rule.needs.entry == "keras")
 
     def filled(text: str) -> str:
         return text.replace("{left}", left).replace("{right}", right)

@@ -18,7 +18,7 @@ BORDERS = ((2e-5, Size.LAST_BITS), (1e-1, Size.SMALL))
 # the order of float operations (never from weights, input or the model's version), small ones from precision and pixels,
 # visible ones from what is served, what is fed and what layers mean.
 SUSPECTS = {
-    Size.LAST_BITS: ("kernels", "order", "behaviour", "host", "precision", "input", "artifact"),
+    Size.LAST_BITS: ("kernels", "behaviour", "input", "order", "precision", "host", "artifact"),
     Size.SMALL: ("precision", "input", "kernels", "behaviour", "order", "host", "artifact"),
     Size.VISIBLE: LAYERS,
 }
@@ -63,6 +63,12 @@ def fits(finding: Finding, size: Size, steadiness: str) -> bool:
     if steadiness == Steadiness.CALL_TO_CALL:
         return finding.steadiness is Steadiness.CALL_TO_CALL
     return not (steadiness == Steadiness.STABLE and finding.steadiness is Steadiness.CALL_TO_CALL)
+
+
+def solved(findings: tuple[Finding, ...], delta: Delta | None) -> bool:
+    """Whether there is no difference to explain, or a finding that usually makes one as large."""
+    size = size_of(delta) if delta is not None else Size.NONE
+    return size is Size.NONE or any(SIZES.index(one.size) >= SIZES.index(size) for one in findings)
 
 
 def _without_delta(finding: Finding) -> tuple[object, ...]:

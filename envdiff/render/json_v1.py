@@ -87,6 +87,14 @@ def _output(output: OutputDelta) -> dict[str, Any]:
         "changed": _number(output.changed),
         "flips": output.flips,
         "rows": output.rows,
+        "median_abs": _number(output.median_abs),
+        "median_rel": _number(output.median_rel),
+        "worst": [
+            {"row": each.row, "max_abs": _number(each.max_abs), "left_top": each.left_top, "right_top": each.right_top}
+            for each in output.worst
+        ],
+        "histogram": [{"power": power, "elements": many} for power, many in output.histogram],
+        "words": output.words,
     }
 
 

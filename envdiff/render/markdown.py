@@ -17,6 +17,8 @@ from envdiff.report import Report
 # What gives way first when the room gets small; those that FOLDS names are the folded parts of findings.
 GIVES_WAY = (
     "full",
+    "distribution",
+    "worst-rows",
     "raw",
     "unexplained",
     "same-in-effect",

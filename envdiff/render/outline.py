@@ -38,12 +38,13 @@ from envdiff.render.wording import (
     value,
     whole,
 )
-from envdiff.report import Delta, Finding, OutputDelta, Report, RuledOut
+from envdiff.report import Delta, Finding, OutputDelta, Report, RuledOut, WorstRow
 from envdiff.words import BASES, STEADINESS
 
 # The picture of the delta runs from 1e-8 to 10 times the output's range.
 LOWEST, HIGHEST = -8, 1
 IN_ANSWER: Final = 3  # outputs, commands and steps on the first screen
+BAR_LENGTH: Final = 24
 IN_REASON: Final = 8  # mismatches that one reason names
 FACTS, OUTPUTS, NOTES = ("fact", "facts"), ("output", "outputs"), ("note", "notes")
 FINDINGS, SETTINGS, READINGS = ("finding", "findings"), ("setting", "settings"), ("reading", "readings")
@@ -55,6 +56,8 @@ def outline(report: Report) -> Outline:
     sections = (
         _sides(report),
         _delta(report.delta) if report.delta else None,
+        _worst_rows(report.delta) if report.delta else None,
+        _distribution(report.delta) if report.delta else None,
         _findings(report.findings),
         _too_small(report.findings, report.too_small),
         _same_in_effect(report),
@@ -154,11 +157,11 @@ def _sides(report: Report) -> Section:
 
 
 def _delta(delta: Delta) -> Section:
-    headers = ("output", "largest", "of its range", "ULP", "changed", "labels flip")
+    headers = ("output", "largest", "of its range", "median", "ULP", "changed", "labels flip")
     rows = tuple((value(name), *map(plain, _output(each))) for name, each in delta.outputs.items())
     origin = "Stated by hand, not measured. " if delta.stated else ""
     lead = prose(f"{origin}Steadiness: {delta.steadiness}", TRAIL)
-    table = Table(headers, rows, frozenset({1, 2, 3, 4, 5}))
+    table = Table(headers, rows, frozenset(range(1, len(headers))))
     title = "The stated difference" if delta.stated else "The measured difference"
     return Section("delta", title, lead, table, OUTPUTS, scale=_scale(delta), counted=False)
 
@@ -167,10 +170,47 @@ def _output(output: OutputDelta) -> tuple[str, ...]:
     return (
         number(output.max_abs),
         number(output.max_rel),
+        number(output.median_abs),
         whole(output.max_ulp),
         share(output.changed),
         "no class axis" if output.flips is None else f"{output.flips:,} of {output.rows:,}",
     )
+
+
+def _worst_rows(delta: Delta) -> Section | None:
+    """The rows to look at first, numbered from 0."""
+    rows = tuple(
+        (value(name), plain(f"{each.row:,}"), plain(number(each.max_abs)), plain(_tops(each)))
+        for name, output in delta.outputs.items()
+        for each in output.worst
+        if each.max_abs > 0
+    )
+    table = Table(("output", "row", "largest", "top class"), rows, frozenset({1, 2}))
+    return Section("worst-rows", "Rows most affected", (), table, ("row", "rows"), folded=True, counted=False)
+
+
+def _tops(row: WorstRow) -> str:
+    if row.left_top is None or row.right_top is None:
+        return "no class axis"
+    same = row.left_top == row.right_top
+    return f"{row.left_top} on both sides" if same else f"left {row.left_top}, right {row.right_top}"
+
+
+def _distribution(delta: Delta) -> Section | None:
+    """How many elements differ by how much, a line for each power of ten."""
+    rows = tuple(
+        (value(name), plain(f"1e{power} to 1e{power + 1}"), plain(f"{many:,}"), plain(_bar(many, output.histogram)))
+        for name, output in delta.outputs.items()
+        for power, many in output.histogram
+    )
+    table = Table(("output", "difference", "elements", "share of those that differ"), rows, frozenset({2}))
+    title = "How the differences are spread"
+    return Section("distribution", title, (), table, ("line", "lines"), folded=True, counted=False)
+
+
+def _bar(many: int, histogram: Sequence[tuple[int, int]]) -> str:
+    part = many / max(sum(each for _, each in histogram), 1)
+    return f"{'█' * max(round(part * BAR_LENGTH), 1)} {share(part)}"
 
 
 def _scale(delta: Delta) -> Scale | None:

@@ -43,7 +43,8 @@ def card(number: int, finding: Finding) -> Card:
 
 def size(finding: Finding) -> tuple[Line, ...]:
     """How far it moves outputs, usually and, where that was seen, at worst."""
-    worst = (plain(f"at worst {SIZES[finding.at_worst]}"),) if finding.at_worst else ()
+    more = finding.at_worst is not None and finding.at_worst is not finding.size
+    worst = (plain(f"at worst {SIZES[finding.at_worst]}"),) if more and finding.at_worst else ()
     return (plain(SIZES[finding.size]), *worst)
 
 

@@ -37,6 +37,22 @@ class Answer(_Part):
     next_steps: list[str]
 
 
+class WorstRow(_Part):
+    """Rows are numbered from 0; the top classes are null where the output has no class axis."""
+
+    row: Count
+    max_abs: Number
+    left_top: int | None
+    right_top: int | None
+
+
+class Decade(_Part):
+    """How many elements differ by 10**power to 10**(power + 1)."""
+
+    power: int
+    elements: Count
+
+
 class OutputDelta(_Part):
     """One output. ``max_rel`` is relative to the output's range; ``changed`` is a share; null: not defined."""
 
@@ -46,6 +62,11 @@ class OutputDelta(_Part):
     changed: Number
     flips: Count | None
     rows: Count
+    median_abs: Number | None
+    median_rel: Number | None
+    worst: list[WorstRow]
+    histogram: list[Decade]
+    words: str
 
 
 class Delta(_Part):

@@ -52,6 +52,8 @@ SHOWN = {
     "unread": 6,
     "unexplained": 5,
     "ignored": 5,
+    "worst-rows": 5,
+    "distribution": 8,
     "full": 0,
 }
 STACKED = 64  # characters of one line of a stacked row

@@ -44,6 +44,7 @@ PROSE = 2_500
 LABEL = 60
 
 _COMMAND = re.compile(r"^(\$ |envdiff |docker |kubectl |pip |python3? |[A-Z][A-Z0-9_]{2,}=\S)")
+_DIGEST = re.compile(r"\b([0-9a-f]{12})(?:[0-9a-f]{28}|[0-9a-f]{52})\b")
 _LINK = re.compile(r"^https://[A-Za-z0-9.-]+(/[A-Za-z0-9./_~:?#&=%+,@!()-]*)?$")
 
 
@@ -71,7 +72,8 @@ def muted(text: str) -> Line:
 
 
 def value(text: str) -> Line:
-    """A value as it was captured."""
+    """A value as it was captured, digests by their beginning: two that differ do so there."""
+    text = _DIGEST.sub(r"\1…", text)
     return (Span(shorten(text, VALUE), Mark.CODE),) if text else (Span("(empty)", Mark.MUTED),)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from interleaved import Ratio, interleaved, report
 from platformdirs import user_cache_path
 
-from envdiff.capture.probe_file import probe_path
 from envdiff.demo.environments import tensorflow_environment
+from envdiff.probe_file import probe_path
 
 RATIOS = (
     Ratio("static probe / import tensorflow (CPU)", "static probe", "import tensorflow", 0.04),

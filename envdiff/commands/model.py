@@ -1,0 +1,42 @@
+"""``envdiff model show|diff``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from envdiff.errors import ExitStatus
+from envdiff.output import write
+from envdiff.progress import progress
+
+
+def run_show(path: Path, verify_weights: bool, form: str) -> int:
+    """One model, described."""
+    from envdiff.model.show import describe
+
+    with progress(f"reading {path}"):
+        described = describe(path, verify_weights=verify_weights)
+    write(as_text(described.lines()) if form == "text" else as_json(described.as_json()), None)
+    return ExitStatus.OK
+
+
+def run_diff(left: Path, right: Path, form: str) -> int:
+    """Two models; status 1 when something that takes part in answering differs."""
+    from envdiff.model.compare import diff
+
+    with progress(f"comparing {left} and {right}"):
+        found = diff(left, right)
+    write(as_text(found.lines()) if form == "text" else as_json(found.as_json()), None)
+    return ExitStatus.OK if found.same else ExitStatus.FOUND
+
+
+def as_text(lines: list[str]) -> str:
+    """Lines for a terminal; names come out of files, so what is not printable is escaped."""
+    return "".join(
+        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line) + "\n" for line in lines
+    )
+
+
+def as_json(document: object) -> str:
+    """ASCII JSON."""
+    return json.dumps(document, indent=2, default=str) + "\n"
