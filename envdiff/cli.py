@@ -53,6 +53,12 @@ def capture(
     label: options.Label = None,
     python: options.Python = None,
     pid: options.Pid = None,
+    container: options.Container = None,
+    image: options.Image = None,
+    pod: options.Pod = None,
+    way: options.Way = None,
+    probe_image: options.ProbeImage = "envdiff-probe",
+    ask_version: options.AskVersion = False,
     static: options.Static = False,
     env: options.Env = None,
     devices: options.Devices = False,
@@ -74,8 +80,11 @@ def capture(
 
     request = ModelRequest(model, verify_weights, rows, answers, signature, server, grpc, model_name, allow_code)
     return run_capture(
-        CaptureOptions(output, label, python, pid, static, tuple(env or ()), devices, time_limit, request, config)
-    )
+        CaptureOptions(
+            output, label, python, pid, container, image, pod, way, probe_image, ask_version, static,
+            tuple(env or ()), devices, time_limit, request, config,
+        )
+    )  # fmt: skip
 
 
 @app.command()

@@ -113,7 +113,8 @@ class Fingerprint:
         if path in self.facts:
             return Value(self.facts[path])
         section, _, name = path.partition(".")
-        if path in self.withheld or name in self.withheld.get(section, ()):
+        # A section's own entry lists names; it says nothing of the section itself.
+        if (name and path in self.withheld) or name in self.withheld.get(section, ()):
             return Withheld("held back by the secret filter")
         reason = self._unread_reason(path)
         if reason is not None:

@@ -53,6 +53,18 @@ AsText = Annotated[TextFormat, typer.Option("--format", help="How to show it.")]
 Label = Annotated[str | None, _option(help="What the report calls this side.")]
 Python = Annotated[Path | None, _option(help="Interpreter or environment folder; by default the active environment's.")]
 Pid = Annotated[int | None, _option(help="Read this running process through /proc.")]
+Container = Annotated[str | None, _option(metavar="NAME", help="Capture what serves in this running container.")]
+Image = Annotated[str | None, _option(metavar="REF", help="Capture this image, without running anything of its own.")]
+Pod = Annotated[str | None, _option(metavar="[NAMESPACE/]NAME", help="Capture this Kubernetes pod.")]
+Way = Annotated[
+    str | None, _option(metavar="WAY", help="Reach the container by docker-exec, host-proc or sidecar only.")
+]
+ProbeImage = Annotated[
+    str, typer.Option(metavar="REF", help="The image of Dockerfile.probe, for containers without a Python.")
+]
+AskVersion = Annotated[
+    bool, _option("--ask-version", help="Run the server's --version in a temporary container of the same image.")
+]
 Static = Annotated[bool, _option("--static", help="Do not import TensorFlow: milliseconds, fewer facts.")]
 Env = Annotated[list[str] | None, _option("--env", help="Record the value of this variable too.")]
 Devices = Annotated[bool, _option("--devices", help="Let TensorFlow list GPUs, which loads the GPU driver.")]

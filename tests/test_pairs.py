@@ -138,7 +138,12 @@ def test_a_static_capture_agrees_with_a_full_one(captured: Captures, tmp_path: P
     status, answer = report(target, captured(NEW))
     assert status == 0
     assert not answer["findings"]
-    assert {gap["path"].partition(".")[0] for gap in answer["unread"]} <= {"runtime", "libraries", "tensorflow", "builds"}
+    assert {gap["path"].partition(".")[0] for gap in answer["unread"]} <= {
+        "runtime",
+        "libraries",
+        "tensorflow",
+        "builds",
+    }
 
 
 def test_the_demo_measures_about_what_the_report_says(tmp_path: Path, tf_python: Callable[[str], Path]) -> None:

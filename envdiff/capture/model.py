@@ -33,13 +33,14 @@ class ModelRequest:
     allow_code: bool = False
 
 
-def add_model(document: dict[str, Any], request: ModelRequest) -> None:
-    """Add the model's facts to ``document``. Raises :class:`UnusableInput` for a path without a model."""
+def add_model(document: dict[str, Any], request: ModelRequest, place: Path) -> None:
+    """Add the model's facts to ``document``, read at ``place``. Raises :class:`UnusableInput` for no model."""
     from envdiff.model.facts import model_facts
 
-    assert request.path is not None
-    reading = model_facts(request.path, verify_weights=request.verify_weights)
+    reading = model_facts(place, verify_weights=request.verify_weights)
     document["facts"].update(reading.facts)
+    if place != request.path:
+        document["facts"]["model.path"] = str(request.path)
     document["unread"].update(reading.unread)
     document["withheld"].update(reading.withheld)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from envdiff.fingerprint import Fingerprint
-from envdiff.settings import compilation, devices, host, keras, onednn, precision, threads
+from envdiff.settings import compilation, devices, host, keras, onednn, precision, serving, threads
 from envdiff.settings.model import Facts, Setting
 from envdiff.settings.variables import NOT_APPLICABLE, variable_settings
 
@@ -32,6 +32,13 @@ SETTINGS: tuple[Callable[[Facts], Setting], ...] = (
     compilation.grappler,
     compilation.run_eagerly,
     compilation.op_determinism,
+    serving.batching,
+    serving.padding,
+    serving.session,
+    serving.tags,
+    serving.tflite,
+    serving.xla,
+    serving.served_version,
     threads.intra_op,
     threads.inter_op,
     keras.generation,

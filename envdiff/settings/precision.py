@@ -5,6 +5,7 @@ from __future__ import annotations
 from envdiff.settings.devices import device
 from envdiff.settings.model import Facts, Setting
 from envdiff.settings.onednn import onednn
+from envdiff.settings.serving import rewriter
 
 BF16_REWRITES = ("auto_mixed_precision_onednn_bfloat16", "auto_mixed_precision_mkl")
 
@@ -22,6 +23,7 @@ def keras_policy(facts: Facts) -> Setting:
 def bf16_rewrite(facts: Facts) -> Setting:
     """Whether a graph pass casts float32 operations to bfloat16 on the CPU; needs oneDNN."""
     asked = [name for name in BF16_REWRITES if facts.value(f"runtime.grappler.{name}") in (True, "on")]
+    asked += [name for name in BF16_REWRITES if rewriter(facts, name) == "ON"]
     if not asked:
         return Setting("bf16_rewrite", "off", "nothing asks for it")
     running = onednn(facts)

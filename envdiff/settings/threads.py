@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from envdiff.settings import serving
 from envdiff.settings.model import Facts, Setting
 
 
@@ -19,6 +20,10 @@ def inter_op(facts: Facts) -> Setting:
 
 def _threads(facts: Facts, name: str, variable: str, api: str) -> Setting:
     explains = (f"env.{variable}", api, "runtime.threads.resolved", "cpu.schedulable")
+    asked_of_server = serving.threads(facts, name.partition("_")[0])
+    if asked_of_server:
+        served = (f"serving.threads.{name.partition('_')[0]}",)
+        return Setting(name, str(asked_of_server), "the server's configuration", (*explains, *served))
     set_by_program = facts.number(api)
     if set_by_program:
         return Setting(name, str(set_by_program), "the program set it", explains)
