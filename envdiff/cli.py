@@ -217,6 +217,14 @@ def rules_search(
     return run_search(words, config)
 
 
+@rules_app.command("reference")
+def rules_reference(output: options.Output = None) -> int:
+    """Print all built-in rules as one Markdown page."""
+    from envdiff.commands.rules import run_reference
+
+    return run_reference(output)
+
+
 @rules_app.command("check")
 def rules_check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule files.")]) -> int:
     """Tell the author of a rule what is wrong with it."""

@@ -16,6 +16,16 @@ STEADINESS = {
     Steadiness.CALL_TO_CALL: "changes from call to call",
     Steadiness.START_TO_START: "the same within one process, changes from start to start",
 }
+# What kind of thing a cause is.
+LAYER_WORDS = {
+    "artifact": "what is served: model and files",
+    "input": "what is fed in",
+    "precision": "number formats",
+    "behaviour": "what the program does",
+    "kernels": "which kernels compute",
+    "order": "the order of operations",
+    "host": "the host",
+}
 BASES = {
     Basis.MEASURED: "measured: experiments showed this effect",
     Basis.DOCUMENTED: "documented: documentation or source code says so (see the sources)",

@@ -16,7 +16,7 @@ from envdiff.explain import explain
 from envdiff.report import Report, Verdict
 from envdiff.rulebook import Rule, load_rule, load_rulebook
 from envdiff.rulebook.conditions import check
-from envdiff.rulebook.page import page
+from envdiff.rulebook.page import page, reference, title
 from envdiff.settings import setting_names
 
 RULES = Path(__file__).parent / "rules"
@@ -53,9 +53,14 @@ def test_a_rule_speaks_of_paths_that_exist(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", every_rule())
 def test_a_rule_has_a_page_that_says_everything(rule: Rule) -> None:
     text = page(rule, BOOK.tables)
-    assert rule.title in text
+    assert title(rule) in text
     assert all(source.where in text for source in rule.sources)
     assert rule.mechanism in text
+
+
+def test_the_reference_is_current() -> None:
+    file = Path(__file__).parent.parent / "docs" / "rules.md"
+    assert file.read_text(encoding="utf-8") == reference(BOOK.rules), "envdiff rules reference -o docs/rules.md"
 
 
 def sides(case: dict[str, Any]) -> Report:

@@ -1,4 +1,4 @@
-"""``envdiff rules list|show|search|check``."""
+"""``envdiff rules list|show|search|reference|check``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envdiff.config import read_config
 from envdiff.errors import EnvdiffError, ExitStatus
 from envdiff.output import write
 from envdiff.rulebook import Rule, Rulebook, load_rule
-from envdiff.rulebook.page import page
+from envdiff.rulebook.page import page, reference
 
 
 def run_list(config: Path | None) -> int:
@@ -36,6 +36,12 @@ def run_search(words: list[str], config: Path | None) -> int:
     found = [rule for rule in book.rules if _has_all(page(rule, book.tables).casefold(), wanted)]
     write(_table(found) if found else "no rule has all of these words\n", None)
     return ExitStatus.OK if found else ExitStatus.FOUND
+
+
+def run_reference(output: Path | None) -> int:
+    """The built-in rules on one Markdown page."""
+    write(reference(api.rulebook().rules), output)
+    return ExitStatus.OK
 
 
 def run_check(files: list[Path]) -> int:

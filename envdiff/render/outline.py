@@ -24,6 +24,7 @@ from envdiff.render.blocks import (
 from envdiff.render.outline_finding import card, size
 from envdiff.render.visible import flow, shorten
 from envdiff.render.wording import (
+    AGREEMENT,
     BADGES,
     LABEL,
     SIDES,
@@ -160,7 +161,7 @@ def _delta(delta: Delta) -> Section:
     headers = ("output", "largest", "of its range", "median", "ULP", "changed", "labels flip")
     rows = tuple((value(name), *map(plain, _output(each))) for name, each in delta.outputs.items())
     origin = "Stated by hand, not measured. " if delta.stated else ""
-    lead = prose(f"{origin}Steadiness: {delta.steadiness}", TRAIL)
+    lead = prose(origin + AGREEMENT.get(delta.steadiness, delta.steadiness), TRAIL)
     table = Table(headers, rows, frozenset(range(1, len(headers))))
     title = "The stated difference" if delta.stated else "The measured difference"
     return Section("delta", title, lead, table, OUTPUTS, scale=_scale(delta), counted=False)

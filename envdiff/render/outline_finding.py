@@ -6,7 +6,6 @@ from envdiff.render.blocks import Bullets, Card, Line, Mark, Pair, Span, Table
 from envdiff.render.wording import (
     BADGES,
     FITS,
-    LAYERS,
     SIZE_WORDS,
     TRAIL,
     VALUE,
@@ -19,7 +18,7 @@ from envdiff.render.wording import (
     value,
 )
 from envdiff.report import Change, Finding, Shown, Source
-from envdiff.words import BASES, SIZES, STEADINESS
+from envdiff.words import BASES, LAYER_WORDS, SIZES, STEADINESS
 
 
 def card(number: int, finding: Finding) -> Card:
@@ -55,7 +54,7 @@ def _facts(finding: Finding) -> tuple[Pair, ...]:
         Pair("Steady", (plain(STEADINESS[finding.steadiness]),)),
         Pair("How sure", (plain(BASES[finding.basis]),)),
         Pair("Fits", fits),
-        Pair("About", ((*value(finding.about), *muted(f" ({LAYERS.get(finding.layer, finding.layer)})")),)),
+        Pair("About", ((*value(finding.about), *muted(f" ({LAYER_WORDS.get(finding.layer, finding.layer)})")),)),
         Pair("Left", _shown(finding.left)),
         Pair("Right", _shown(finding.right)),
         Pair("Why here", (prose(finding.because, TRAIL),) if finding.because.strip() else ()),

@@ -26,15 +26,13 @@ FITS = {
     True: "yes: it can make a difference as large and as steady as the measured one",
     False: "no: it cannot make a difference like the measured one",
 }
-# What kind of thing a cause is; a word that is not here is shown as it is.
-LAYERS = {
-    "artifact": "what is served: model and files",
-    "input": "what is fed in",
-    "precision": "number formats",
-    "behaviour": "what the program does",
-    "kernels": "which kernels compute",
-    "order": "the order of operations",
-    "host": "the host",
+# How the sides agree with themselves; a word that is not here is shown as it is.
+AGREEMENT = {
+    "stable": "Asked again, each side answered the same.",
+    "call-to-call": "A side does not agree with itself: asked twice, it answered differently.",
+    "concurrent": "A side answers otherwise while several requests run at once.",
+    "single-vs-batch": "A side answers otherwise when rows are asked one by one than when they are asked as a batch.",
+    "not-asked": "No side was asked twice.",
 }
 SIDES = {"left": "left", "right": "right", "both": "both sides"}
 

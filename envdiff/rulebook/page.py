@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from envdiff.report import Verdict
-from envdiff.rulebook.model import ChangeTable, Rule
-from envdiff.words import BASES, SIZES, STEADINESS
+from envdiff.rulebook.model import LAYERS, ChangeTable, Rule
+from envdiff.words import BASES, LAYER_WORDS, SIZES, STEADINESS
 
 VERDICTS = {
     Verdict.MOVES: "moves predictions",
@@ -21,8 +21,43 @@ def page(rule: Rule, tables: Mapping[str, ChangeTable]) -> str:
     return "\n".join(_lines(rule, tables)) + "\n"
 
 
+def reference(rules: Iterable[Rule]) -> str:
+    """All rules on one page, grouped by what kind of thing they are about: what happens, how much, how to fix it."""
+    return "\n".join(_reference(tuple(rules))) + "\n"
+
+
+def _reference(rules: tuple[Rule, ...]) -> Iterator[str]:
+    yield from ("# What moves a TensorFlow prediction, and what does not", "")
+    yield f"{len(rules)} rules. `envdiff rules show ID` has measurements, conditions and sources of each."
+    for layer in LAYERS:
+        chosen = [rule for rule in rules if rule.layer == layer]
+        yield from ("", f"## {LAYER_WORDS[layer]}")
+        for rule in sorted(chosen, key=lambda rule: (list(VERDICTS).index(rule.verdict), rule.id)):
+            yield from (
+                "",
+                f"### `{rule.id}`",
+                "",
+                f"**{title(rule)}**: {VERDICTS[rule.verdict]}{_how_much(rule)}.",
+                "",
+            )
+            yield " ".join(rule.mechanism.split())
+            if rule.verdict is not Verdict.HARMLESS:
+                yield from ("", f"*Fix:* {' '.join(rule.fix.split())}")
+
+
+def title(rule: Rule) -> str:
+    """The title without a case: A stands for what one side has, B for the other."""
+    return rule.title.replace("{left}", "A").replace("{right}", "B")
+
+
+def _how_much(rule: Rule) -> str:
+    if rule.verdict is Verdict.HARMLESS:
+        return f" ({rule.basis})"
+    return f" ({rule.size}{f', at worst {rule.at_worst}' if rule.at_worst else ''}; {rule.basis})"
+
+
 def _lines(rule: Rule, tables: Mapping[str, ChangeTable]) -> Iterator[str]:
-    yield f"## {rule.title}"
+    yield f"## {title(rule)}"
     yield ""
     yield f"`{rule.id}` {VERDICTS[rule.verdict]}."
     yield ""
