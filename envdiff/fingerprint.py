@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class Fingerprint:
         """The value of ``path``, or None when it was not read."""
         return self.facts.get(path)
 
-    @property
+    @cached_property
     def sections(self) -> frozenset[str]:
         """The first components of all facts."""
         return frozenset(path.partition(".")[0] for path in self.facts)

@@ -153,7 +153,7 @@ def _matches_one(wanted: str, text: str) -> Answer:
         if wanted.startswith(sign):
             own, border = as_version(text), as_version(wanted.removeprefix(sign).strip())
             return None if own is None or border is None else holds_between(release(own), release(border))
-    return fnmatch.fnmatchcase(text, wanted)
+    return text == wanted or (bool(set(wanted) & set("*?[")) and fnmatch.fnmatchcase(text, wanted))
 
 
 _WORDS: dict[str, Callable[[Any, Sides], Answer]] = {

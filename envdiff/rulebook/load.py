@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +47,12 @@ class Rulebook:
     def about(self, path: str) -> list[Rule]:
         """Rules that speak of ``path``, the most specific first: by name, by longer pattern, by more conditions."""
         named = [(len(path) + 1, rule) for rule in self._by_path.get(path, ())]
-        named += [(len(glob), rule) for glob, rule in self._globs if fnmatch.fnmatchcase(path, glob)]
+        named += [
+            (len(glob), rule)
+            for start, glob, rule in self._globs
+            # What stands before the first wildcard decides nearly always, and costs no regular expression.
+            if path.startswith(start) and fnmatch.fnmatchcase(path, glob)
+        ]
         named.sort(key=lambda pair: (-pair[0], -len(json.dumps(pair[1].when)), pair[1].id))
         return [rule for _, rule in named]
 
@@ -59,9 +65,10 @@ class Rulebook:
         return found
 
     @cached_property
-    def _globs(self) -> list[tuple[str, Rule]]:
+    def _globs(self) -> list[tuple[str, str, Rule]]:
+        """(text before the first wildcard, pattern, rule)."""
         pairs = [(path, rule) for rule in self.rules if not rule.standing for path in rule.about]
-        return [(path, rule) for path, rule in pairs if "*" in path or "?" in path]
+        return [(re.split(r"[*?[]", path, maxsplit=1)[0], path, rule) for path, rule in pairs if set(path) & set("*?[")]
 
 
 def load_rulebook(folders: Sequence[Path] = (), *, cache: Path | None = None) -> Rulebook:
