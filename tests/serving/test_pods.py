@@ -39,7 +39,7 @@ POD: dict[str, Any] = {
         "containerStatuses": [
             {
                 "name": "server",
-                "imageID": "docker.io/tensorflow/serving@sha256:" + "ab" * 32,
+                "imageID": "tensorflow/serving@sha256:" + "ab" * 32,
                 "restartCount": 3,
                 "state": {"running": {"startedAt": "2026-11-22T10:00:00Z"}},
             }
