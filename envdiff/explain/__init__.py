@@ -9,6 +9,7 @@ from envdiff.compare import Comparison, Mismatch, shown_pair
 from envdiff.explain.answer import answer, side
 from envdiff.explain.gaps import gaps
 from envdiff.explain.judge import Case, gathered, idle, judge, standing_findings
+from envdiff.explain.model import weights_told
 from envdiff.explain.rank import ranked, solved
 from envdiff.report import Delta, Finding, Ignored, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
@@ -52,7 +53,7 @@ def explain(
         unread=unread,
         ignored=ignored,
         full=tuple((path, *shown_pair(left, right)) for path, left, right in comparison.full),
-        notes=(*notes, *_notes(comparison)),
+        notes=(*notes, *weights_told(comparison), *_notes(comparison)),
         compared=comparison.compared,
     )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from envdiff.compare import Comparison
-from envdiff.fingerprint import Value
+from envdiff.fingerprint import Reading, Value
 from envdiff.rulebook.conditions import Answer
 from envdiff.rulebook.model import Needs
 
 OPERATIONS = "model.ops"
+SHOWN = 8  # tensors named
 
 
 def operations(comparison: Comparison) -> frozenset[str] | None:
@@ -16,6 +17,26 @@ def operations(comparison: Comparison) -> frozenset[str] | None:
     if not known:
         return None
     return frozenset(str(name) for names in known if isinstance(names, tuple) for name in names)
+
+
+def weights_told(comparison: Comparison) -> tuple[str, ...]:
+    """Which tensors differ, where both sides list them by the same names: one layer, or every one of them."""
+    left, right = (_tensors(reading) for reading in comparison.readings("model.weights.tensors"))
+    names = left.keys() & right.keys()
+    differ = sorted(name for name in names if left[name] != right[name])
+    if not differ or len(names) < max(len(left), len(right)):
+        return ()
+    if len(differ) == len(names) > 1:
+        return (f"All {len(names)} tensors of the model differ: another training run, or a fresh initialisation.",)
+    shown = ", ".join(differ[:SHOWN]) + (f" and {len(differ) - SHOWN} more" if len(differ) > SHOWN else "")
+    return (f"Of {len(names)} tensors of the model {len(differ)} differ{'s' if len(differ) == 1 else ''}: {shown}.",)
+
+
+def _tensors(reading: Reading) -> dict[str, str]:
+    """Name to type, shape and checksum, as the model's facts write them: ``name dtype [shape] checksum``."""
+    listed = reading.value if isinstance(reading, Value) and isinstance(reading.value, tuple) else ()
+    parts = (str(line).rsplit(" ", 3) for line in listed)
+    return {part[0]: " ".join(part[1:]) for part in parts if len(part) == 4}
 
 
 def needs_hold(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
