@@ -59,8 +59,10 @@ def test_a_rule_has_a_page_that_says_everything(rule: Rule) -> None:
 
 
 def test_the_reference_is_current() -> None:
-    file = Path(__file__).parent.parent / "docs" / "rules.md"
-    assert file.read_text(encoding="utf-8") == reference(BOOK.rules), "envdiff rules reference -o docs/rules.md"
+    file = Path(__file__).parent.parent / "envdiff" / "rulebook" / "reference.md"
+    assert file.read_text(encoding="utf-8") == reference(BOOK.rules), (
+        "envdiff rules reference -o envdiff/rulebook/reference.md"
+    )
 
 
 def sides(case: dict[str, Any]) -> Report:
