@@ -151,3 +151,17 @@ def test_a_model_leaves_only_the_changes_that_can_touch_it() -> None:
     everything = judged(*pair).findings[-1].changes
     lookup = [one for one in judged(*({**side, **LOOKUP} for side in pair)).findings if one.changes]
     assert len(everything) > len(lookup[0].changes if lookup else ())
+
+
+def test_a_variable_whose_setting_could_not_be_concluded_is_a_doubted_finding() -> None:
+    gpu = {"gpu.count": 1, "gpu.0.name": "NVIDIA A100"}
+    sides = [
+        fingerprint({**gpu, **more}, base={}, label=label)
+        for label, more in (("left", {"env.NVIDIA_TF32_OVERRIDE": "0"}), ("right", {"env.TZ": "UTC"}))
+    ]
+    (found,) = [one for one in explain(compare(*sides), BOOK).findings if one.about == "setting.tf32"]
+    assert found.rule == "tf32-one-side"
+    assert found.verdict is Verdict.CAN_MOVE
+    assert "could not be concluded" in found.because
+    assert found.left.text == "NVIDIA_TF32_OVERRIDE=0"
+    assert found.folded == (("env.NVIDIA_TF32_OVERRIDE", "0", "absent"),)

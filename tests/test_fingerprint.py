@@ -78,8 +78,9 @@ def test_a_later_minor_addition_is_kept() -> None:
         ("gpu.driver", Unread("no permission")),
         ("gpu.count", Value(0)),
         ("packages.scipy", Absent()),
+        ("env", Absent()),
     ],
-    ids=["value", "absent", "withheld", "unread-section", "read-in-spite-of-it", "no-such-package"],
+    ids=["value", "absent", "withheld", "unread-section", "read-in-spite-of-it", "no-such-package", "section"],
 )
 def test_four_readings(path: str, reading: object) -> None:
     one = fingerprint(unread={"gpu": "no permission"}, withheld={"env": ["API_TOKEN"]})

@@ -155,3 +155,7 @@ def test_a_gpu_that_cannot_be_seen_leaves_its_settings_open() -> None:
 
 def test_the_names_of_settings_do_not_depend_on_the_environment() -> None:
     assert set(settings_of(fingerprint(GPU))) == setting_names()
+
+
+def test_variables_that_are_recorded_by_name_alone_hide_no_setting() -> None:
+    assert setting("onednn", {}, withheld={"env": ["HOSTNAME"]}).value == "on"

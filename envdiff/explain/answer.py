@@ -51,7 +51,10 @@ def answer(
     if delta is not None:
         return Answer(Verdict.HARMLESS, _equal(delta, too_small, missing), _read(missing))
     if missing:
-        sentence = f"Nothing that was read can move predictions, but {_count(missing, 'thing')} that can was not read."
+        was = "was" if len(missing) == 1 else "were"
+        sentence = (
+            f"Nothing that was read can move predictions, but {_count(missing, 'thing')} that can {was} not read."
+        )
         return Answer(Verdict.CANNOT_TELL, sentence, _read(missing))
     if unexplained:
         sentence = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
 from envdiff.explain.model import needs_hold
+from envdiff.fingerprint import Value
 from envdiff.report import Change, Finding, RuledOut, Shown, Unexplained, Verdict
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.conditions import holds
@@ -39,7 +40,40 @@ def judge(mismatch: Mismatch, case: Case) -> Judged:
         if applies is None:
             doubts.append("a fact that this rule asks for was not read")
         return finding(rule, mismatch, case, doubts)
-    return ruled_out or Unexplained(mismatch.path, *shown_pair(mismatch.left, mismatch.right))
+    return (
+        ruled_out
+        or _undecided(mismatch, case)
+        or Unexplained(mismatch.path, *shown_pair(mismatch.left, mismatch.right))
+    )
+
+
+def _undecided(mismatch: Mismatch, case: Case) -> Finding | None:
+    """A fact that decides a setting which could not be concluded: what the setting's rules say, with that doubt."""
+    comparison = case.comparison
+    for path, one in comparison.left_settings.items():
+        other = comparison.right_settings[path]
+        unread = one.unread if one.value is None else other.unread if other.value is None else None
+        if unread is None or mismatch.path not in (*one.explains, *other.explains):
+            continue
+        # The rule with the fewest conditions: what a more specific one asks for is not known either.
+        for rule in reversed(case.book.about(path)):
+            needed, why = needs_hold(rule.needs, comparison)
+            if rule.verdict is Verdict.HARMLESS or needed is False or holds(rule.when, comparison) is False:
+                continue
+            doubts = [f"what is in force could not be concluded: {unread}", why if needed is None else ""]
+            said = finding(rule, _standing_for(path, mismatch), case, doubts)
+            return replace(said, verdict=Verdict.CAN_MOVE)
+    return None
+
+
+def _standing_for(path: str, mismatch: Mismatch) -> Mismatch:
+    """The raw values with their name, in the place of the setting that they decide."""
+    name = mismatch.path.removeprefix("env.")
+    left, right = (
+        Value(f"{name}={reading}") if isinstance(reading, Value) else Value(f"{name} unset")
+        for reading in (mismatch.left, mismatch.right)
+    )
+    return Mismatch(path, left, right, folded=((mismatch.path, mismatch.left, mismatch.right),))
 
 
 def standing_findings(case: Case) -> list[Finding]:
