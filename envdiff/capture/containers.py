@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 API_LIMIT_S = 60
-LABEL = "envdiff.temporary"
+LABEL = "envdiff.temporary"  # its value is the process that made the container
 HEADER = struct.Struct(">BxxxI")
 STREAMS = (b"\0\0\0\0", b"\1\0\0\0", b"\2\0\0\0")
 STDOUT = 1
@@ -172,7 +172,7 @@ class Engine:
                 command=list(command[1:]),
                 entrypoint=[command[0]],
                 stdin_open=True,
-                labels={LABEL: "yes"},
+                labels={LABEL: str(os.getpid())},
                 user=user,
                 network_disabled=True,
                 host_config=self.api.create_host_config(auto_remove=True, network_mode="none", **host),
@@ -189,7 +189,9 @@ class Engine:
     def create_only(self, image: str) -> str:
         """A container that is never started; :meth:`remove` it."""
         with told(image, "making a temporary container"):
-            made = self.api.create_container(image, command=["none"], labels={LABEL: "yes"}, network_disabled=True)
+            made = self.api.create_container(
+                image, command=["none"], labels={LABEL: str(os.getpid())}, network_disabled=True
+            )
         return str(made["Id"])
 
     def remove(self, container: str) -> None:

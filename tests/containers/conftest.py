@@ -80,9 +80,7 @@ def containers(engine: Engine) -> Iterator[Containers]:
     yield made
     for name in made.names:
         docker("rm", "-f", "-v", name, check=False)
-    # Other workers' temporary containers come and go; one that stays is a leftover.
-    new = set(leftovers()) - before
-    wait_until(lambda: not new & set(leftovers()), "no temporary container outlives its command", 20)
+    wait_until(lambda: set(leftovers()) <= before, "no temporary container outlives its command", 20)
 
 
 @pytest.fixture(scope="session")

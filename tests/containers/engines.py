@@ -123,5 +123,12 @@ def get(url: str) -> Any:
 
 
 def leftovers() -> list[str]:
-    """Temporary containers of envdiff, running or not."""
-    return docker("ps", "-a", "--filter", f"label={LABEL}", "--format", "{{.Names}}").split()
+    """Temporary containers whose maker has ended: those of commands that still run, also of other tests, do not count."""
+    listed = docker("ps", "-a", "--filter", f"label={LABEL}", "--format", '{{.Names}} {{.Label "' + LABEL + '"}}')
+    made = (line.split() for line in listed.splitlines())
+    return [name for name, maker in made if not Path("/proc", maker).exists()]
+
+
+def temporary() -> list[str]:
+    """Ids of all temporary containers of envdiff."""
+    return docker("ps", "-a", "-q", "--no-trunc", "--filter", f"label={LABEL}").split()

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from engines import Containers, docker, leftovers, wait_until
+from engines import Containers, docker, temporary, wait_until
 
 from envdiff.capture.containers import Engine
 from envdiff.capture.image import ImageRequest, capture_image
@@ -72,18 +72,17 @@ def test_an_unknown_image_gets_a_hint(engine: Engine) -> None:
 def test_nothing_outlives_an_interrupted_command(
     engine: Engine, python_image: str, containers: Containers, how: signal.Signals
 ) -> None:
-    before = set(leftovers())
     program = (
         "from envdiff.capture.containers import Engine; import time\n"
-        f"with Engine().temporary({python_image!r}, ['cat']): print('up', flush=True); time.sleep(60)"
+        f"with Engine().temporary({python_image!r}, ['cat']) as (made, _): print(made, flush=True); time.sleep(60)"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert child.stdout is not None
-    assert child.stdout.readline() == b"up\n"
-    assert set(leftovers()) > before
+    made = child.stdout.readline().decode().strip()
+    assert made in temporary()
     os.kill(child.pid, how)
     child.communicate(timeout=30)
-    wait_until(lambda: set(leftovers()) <= before, "the temporary container is gone", 15)
+    wait_until(lambda: made not in temporary(), "the temporary container is gone", 15)
 
 
 def test_a_model_is_copied_out_without_its_links(
