@@ -30,12 +30,11 @@ def capture(
     """
     from envdiff.capture.interpreter import Request, active_interpreter, capture_interpreter, named_interpreter
 
-    request = Request(label=label, static=static, pid=pid, extra_env=tuple(env), time_limit_s=time_limit_s)
     if pid is not None:
-        # Reading another process needs any Python at all; envdiff's own is certain to be there.
-        import sys
+        from envdiff.capture.reach import Reach, capture_reach
 
-        return capture_interpreter(Path(sys.executable), request)
+        return capture_reach(Reach(pid=pid, label=label, env=tuple(env))).fingerprint
+    request = Request(label=label, static=static, extra_env=tuple(env), time_limit_s=time_limit_s)
     chosen = active_interpreter(os.environ) if python is None else named_interpreter(Path(python))
     return capture_interpreter(chosen.path, request)
 

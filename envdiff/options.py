@@ -54,7 +54,7 @@ Label = Annotated[str | None, _option(help="What the report calls this side.")]
 Python = Annotated[Path | None, _option(help="Interpreter or environment folder; by default the active environment's.")]
 Pid = Annotated[int | None, _option(help="Read this running process through /proc.")]
 Container = Annotated[str | None, _option(metavar="NAME", help="Capture what serves in this running container.")]
-Image = Annotated[str | None, _option(metavar="REF", help="Capture this image, without running anything of its own.")]
+Image = Annotated[str | None, _option(metavar="REF", help="Capture this image; its entry point is not run.")]
 Pod = Annotated[str | None, _option(metavar="[NAMESPACE/]NAME", help="Capture this Kubernetes pod.")]
 Way = Annotated[
     str | None, _option(metavar="WAY", help="Reach the container by docker-exec, host-proc or sidecar only.")

@@ -70,7 +70,6 @@ class Request:
 
     label: str | None = None
     static: bool = False
-    pid: int | None = None
     extra_env: tuple[str, ...] = ()
     time_limit_s: float = 120.0
     devices: bool = False
@@ -81,7 +80,6 @@ class Request:
         arguments += ["--static"] if self.static else []
         arguments += ["--devices"] if self.devices else []
         arguments += ["--label", self.label] if self.label is not None else []
-        arguments += ["--pid", str(self.pid)] if self.pid is not None else []
         for name in self.extra_env:
             arguments += ["--env", name]
         return arguments
