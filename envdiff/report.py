@@ -210,6 +210,73 @@ class Delta:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """One switch in an isolation, with its two positions in words.
+
+    ``alone``: what left with it thrown answered, against left; ``all_but``: what right without it answered, against
+    right; each same, moved, unclear, void, or None when that was not run. ``share`` is how much of the gap it closes
+    alone, ``share_given`` how much opens again when it is taken out of right; None without a finite size.
+    ``verdict``: culprit, hidden, cancels, cleared, undecided or void.
+    """
+
+    name: str
+    about: str
+    left: str
+    right: str
+    alone: str | None
+    all_but: str | None
+    share: float | None
+    share_given: float | None
+    trials: int
+    verdict: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Unsteady:
+    """A side that does not agree with itself. ``rows`` are those that change, None: all, or they have no numbers."""
+
+    side: str
+    kind: str
+    size: float | None  # relative to the output's range; None without a finite size
+    rows: tuple[int, ...] | None
+    steadied_by: tuple[str, ...]
+    tried: tuple[tuple[str, str], ...]  # (what, how it ended)
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """Which switches were seen to turn left's answers into right's, on one model with one set of rows.
+
+    ``sets`` are minimal and each suffices; ``hidden`` switches move answers only once the culprits are taken out of
+    right; ``cancelling`` groups undo each other. ``forward``: left with the culprits thrown answers as right;
+    ``backward``: right without them answers as left; None when it was not tried or could not be told. ``reproduced``
+    is how much of a real right's gap the re-created right closes, None when there was no other right.
+    """
+
+    left: str
+    right: str
+    sentence: str
+    culprits: tuple[str, ...] = ()
+    sets: tuple[tuple[str, ...], ...] = ()
+    hidden: tuple[str, ...] = ()
+    cancelling: tuple[tuple[str, ...], ...] = ()
+    forward: bool | None = None
+    backward: bool | None = None
+    switches: tuple[Tried, ...] = ()
+    noise: tuple[float | None, float | None] = (0.0, 0.0)  # of left and right, relative to the output's range
+    gap: float | None = None
+    exact: bool = True  # compared bit by bit: both sides are steady
+    unsteady: tuple[Unsteady, ...] = ()
+    not_recreated: tuple[tuple[str, str], ...] = ()  # (setting or fact, why)
+    reproduced: float | None = None
+    trials_run: int = 0
+    trials_known: int = 0  # found in the journal
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """The first thing a reader sees: verdict, one sentence, and what to run next (may be empty)."""
 
@@ -236,3 +303,4 @@ class Report:
     full: tuple[tuple[str, str, str], ...] = ()
     notes: tuple[str, ...] = ()
     compared: int = 0  # facts and settings that were read on both sides
+    isolation: Isolation | None = None

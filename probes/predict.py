@@ -289,24 +289,32 @@ def code_names(node):
 WAYS = {"signature": signature_caller, "session": session_caller, "keras": keras_caller}
 
 
+def attempted(work):
+    """(what it returned, None), or (None, {"error", "refused"}): a model can fail in any way, and how is an answer."""
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - see above
+        reason = "%s: %s" % (type(error).__name__, first_lines(error))
+        return None, {"error": reason, "refused": isinstance(error, Refused)}
+
+
 def ask_one_way(way, options, rows, by_row):
     """(answers, what is told about it). Whatever goes wrong in one way is told, not raised."""
-    began = time.time()
-    try:
+
+    def work():
+        began = time.time()
         call, kept = WAYS[way](options)
         loaded = time.time() - began
         answers, seconds = ask(call, rows, by_row)
         if hasattr(kept, "close"):
             kept.close()
-    except Exception as error:  # noqa: BLE001 - a model can fail in any way; the other ways are still worth asking
-        return [], {
-            "error": "%s: %s" % (type(error).__name__, first_lines(error)),
-            "refused": isinstance(error, Refused),
-        }
-    return [("%s/%s" % (way, call), name, array) for call, name, array in answers], {
-        "load": loaded,
-        "seconds": seconds,
-    }
+        return answers, {"load": loaded, "seconds": seconds}
+
+    found, failure = attempted(work)
+    if failure:
+        return [], failure
+    answers, told = found
+    return [("%s/%s" % (way, call), name, array) for call, name, array in answers], told
 
 
 def first_lines(error):

@@ -165,7 +165,7 @@ class Engine:
     @contextmanager
     def temporary(self, image: str, command: Sequence[str], **host: Any) -> Iterator[tuple[str, EngineChannel]]:
         """A started container with held pipes. It ends when its standard input does: also when envdiff is killed."""
-        user = host.pop("user", None)
+        user, environment = host.pop("user", None), host.pop("environment", None)
         with told(image, "making a temporary container"):
             made = self.api.create_container(
                 image,
@@ -174,6 +174,7 @@ class Engine:
                 stdin_open=True,
                 labels={LABEL: str(os.getpid())},
                 user=user,
+                environment=environment,
                 network_disabled=True,
                 host_config=self.api.create_host_config(auto_remove=True, network_mode="none", **host),
             )["Id"]
@@ -185,6 +186,28 @@ class Engine:
             yield made, channel
         finally:
             self.remove(made)
+
+    @contextmanager
+    def serving(self, image: str, environment: Mapping[str, str], binds: Sequence[str]) -> Iterator[Container]:
+        """A container that runs what its image runs, reachable by its address, removed at the end."""
+        with told(image, "starting a temporary container"):
+            made = self.api.create_container(
+                image,
+                environment=dict(environment),
+                labels={LABEL: str(os.getpid())},
+                host_config=self.api.create_host_config(binds=list(binds)),
+            )["Id"]
+        try:
+            with told(image, "starting a temporary container"):
+                self.api.start(made)
+            yield self.container(made)
+        finally:
+            self.remove(made)
+
+    def last_words(self, container: str) -> str:
+        """The end of what it printed."""
+        with told(container, "reading its log"):
+            return self.api.logs(container, tail=8).decode("utf-8", "replace").strip()[-800:]
 
     def create_only(self, image: str) -> str:
         """A container that is never started; :meth:`remove` it."""

@@ -60,6 +60,18 @@ def add_answers(document: dict[str, Any], request: ModelRequest, python: Path) -
     return (*main.notes, *_disagreements(by_way, main))
 
 
+def rows_for(path: Path, rows: str, signature: str) -> tuple[Rows, Path]:
+    """The rows to ask a local model about, and the folder or file that answers them: a base path's served version.
+
+    ``rows`` is a file or the word ``signature``. Raises :class:`UnusableInput` when rows and model do not fit.
+    """
+    from envdiff.model.facts import model_facts
+
+    facts = model_facts(path).facts
+    found = _rows(ModelRequest(path, rows=rows, signature=signature), _inputs_of(facts, signature))
+    return found, _served_folder(path, facts)
+
+
 def _ask(facts: Mapping[str, Any], request: ModelRequest, python: Path) -> tuple[dict[str, Answers], Rows]:
     if request.grpc is not None:
         return _ask_grpc(request)

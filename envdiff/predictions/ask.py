@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,17 +31,17 @@ class Made:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def make_calls(predict: Predict, rows: Rows) -> Made:
+def make_calls(predict: Predict, rows: Rows, wanted: Collection[Call] = tuple(Call)) -> Made:
     """One row at a time, all rows, all rows again, all rows from several threads.
 
     A call that fails is recorded and the next is made: a server that refuses a batch may well answer single rows.
     """
     made = Made()
-    if rows.by_row:
+    if rows.by_row and Call.SINGLE in wanted:
         _one(made, Call.SINGLE, lambda: join_rows([predict(one_row(rows, n), 1) for n in range(rows.count)]))
-    for call in (Call.BATCH, Call.BATCH_AGAIN):
+    for call in (one for one in (Call.BATCH, Call.BATCH_AGAIN) if one in wanted):
         _one(made, call, lambda: predict(rows.arrays, rows.count))
-    if Call.BATCH in made.calls:
+    if Call.BATCH in made.calls and Call.CONCURRENT in wanted:
         _one(made, Call.CONCURRENT, lambda: _concurrently(predict, rows, made.calls[Call.BATCH]))
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableSet, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,10 +14,19 @@ from envdiff.errors import UnusableInput, WorldFailed
 STDERR_LINES = 12
 
 
-def run_script(python: str, arguments: Sequence[str], seconds: float, *, cwd: Path | None = None) -> str:
+def run_script(
+    python: str,
+    arguments: Sequence[str],
+    seconds: float,
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    running: MutableSet[int] | None = None,
+) -> str:
     """Runs to the end or to the limit, with every process it started; returns the last lines of its standard error.
 
-    Raises UnusableInput when there is no such interpreter, WorldFailed when the script fails or takes too long.
+    ``running`` holds its process group as long as it runs, for whoever may have to end it from another thread. Raises
+    UnusableInput when there is no such interpreter, WorldFailed when the script fails or takes too long.
     """
     try:
         process = subprocess.Popen(
@@ -27,9 +36,12 @@ def run_script(python: str, arguments: Sequence[str], seconds: float, *, cwd: Pa
             stderr=subprocess.PIPE,
             start_new_session=True,
             cwd=cwd,
+            env=env,
         )
     except OSError as error:
         raise UnusableInput(f"no interpreter can be started there: {error.strerror}", subject=python) from error
+    running = set() if running is None else running
+    running.add(process.pid)
     try:
         _, raw = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired as error:
@@ -40,6 +52,8 @@ def run_script(python: str, arguments: Sequence[str], seconds: float, *, cwd: Pa
     except BaseException:
         _end(process)
         raise
+    finally:
+        running.discard(process.pid)
     tail = "\n".join(raw.decode("utf-8", "replace").strip().splitlines()[-STDERR_LINES:])
     if process.returncode:
         raise WorldFailed(f"{_ending(process.returncode)}:\n{tail}", subject=python)

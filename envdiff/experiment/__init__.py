@@ -1,0 +1,1 @@
+"""Throw the switches, and prove which mismatch moved the predictions."""

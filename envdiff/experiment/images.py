@@ -1,0 +1,135 @@
+"""Trials in containers: an image with a Python runs the trial itself, one without serves the model and is asked."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, MutableSet
+from pathlib import Path
+from typing import Any
+
+from envdiff.capture.container_ways import ContainerRequest, capture_container
+from envdiff.capture.containers import Container, Engine
+from envdiff.errors import EnvdiffError, UnusableInput, WorldFailed
+from envdiff.experiment.journal import Ended, as_outputs
+from envdiff.experiment.knobs import BATCHED, ENV, under
+from envdiff.experiment.trials import Task, kept_evidence, read_answers, write_task
+from envdiff.predictions import exchange
+from envdiff.predictions.answers import Call
+from envdiff.predictions.ask import make_calls
+from envdiff.predictions.ask_rest import RestServer, RestTarget
+from envdiff.predictions.rows import Rows
+from envdiff.probe_file import probe_path
+
+PYTHONS = ("python3", "python")
+REST_PORT = 8501
+START_S = 120.0
+INSIDE = Path("/envdiff")
+SERVER_MODEL = "model"  # where a model server's image looks when it is told nothing else
+
+
+def run_image(task: Task, _running: MutableSet[int] | None = None) -> Ended:
+    """In a fresh container of the image. Raises WorldFailed when the engine, the container or the server fails."""
+    engine = Engine()
+    reference = str(task.knobs["image"])
+    image = engine.image(reference)
+    if image is None:
+        raise WorldFailed("the engine has no such image", subject=reference, hint=f"docker pull {reference}")
+    try:
+        return _by_python(task, engine, str(image["Id"]))
+    except _NoPython:
+        return _by_server(task, engine, image)
+
+
+class _NoPython(Exception):
+    """The image cannot run the trial itself."""
+
+
+def _variables(task: Task) -> dict[str, str]:
+    return {name: value for name, value in under(ENV, task.knobs).items() if value is not None}
+
+
+def _by_python(task: Task, engine: Engine, image: str) -> Ended:
+    with tempfile.TemporaryDirectory(prefix="envdiff-trial-") as folder:
+        inside = INSIDE / "io"
+        write_task(task, Path(folder), inside, str(INSIDE / "model"))
+        binds = [
+            f"{probe_path().parent}:{INSIDE}/probes:ro",
+            f"{task.knobs['model']}:{INSIDE}/model:ro",
+            f"{folder}:{inside}",
+        ]
+        for python in PYTHONS:
+            command = [python, f"{INSIDE}/probes/trial.py", str(inside / "trial.json")]
+            try:
+                with engine.temporary(image, command, binds=binds, environment=_variables(task)) as (_, channel):
+                    channel.rest(task.limits.seconds)
+                    said = channel.chatter.decode("utf-8", "replace").strip()
+            except WorldFailed as error:
+                if "executable file not found" in str(error) or "no such file" in str(error).lower():
+                    continue
+                raise
+            answered = Path(folder, "answers.npz")
+            if not answered.exists():
+                raise WorldFailed(
+                    f"the trial ended without an answer: {said[-400:] or 'no reason given'}", subject=image
+                )
+            return read_answers(answered, task.knobs)
+    raise _NoPython
+
+
+def _by_server(task: Task, engine: Engine, image: Mapping[str, Any]) -> Ended:
+    """The image's own program with the model mounted where it looks for one, asked by REST."""
+    set_ = dict(one.partition("=")[::2] for one in (image.get("Config") or {}).get("Env") or ())
+    base, name = set_.get("MODEL_BASE_PATH", "/models"), set_.get("MODEL_NAME", SERVER_MODEL)
+    binds = [f"{task.knobs['model']}:{base}/{name}/1:ro"]
+    with engine.serving(str(image["Id"]), _variables(task), binds) as container:
+        server = RestServer(RestTarget(f"http://{_address(container)}:{REST_PORT}", name, task.signature))
+        dtypes = _when_ready(server, engine, container)
+        typed = RestServer(server.target, dtypes)
+        made = make_calls(typed.predict, _rows(task), [Call(call) for call in task.knobs.get("calls") or BATCHED])
+        if not made.calls:
+            raise WorldFailed(f"the server refuses the rows: {next(iter(made.errors.values()), 'no reason given')}")
+        return Ended(as_outputs(made.calls), "", _evidence(container, task))
+
+
+def _address(container: Container) -> str:
+    networks = (container.document.get("NetworkSettings") or {}).get("Networks") or {}
+    found = next((str(one["IPAddress"]) for one in networks.values() if one.get("IPAddress")), None)
+    if found is None:
+        raise WorldFailed("the container has no address on this machine", subject=container.name)
+    return found
+
+
+def _when_ready(server: RestServer, engine: Engine, container: Container) -> dict[str, str]:
+    """The dtypes of the outputs, once the server has the model. Raises WorldFailed when it ends or takes too long."""
+    end = time.monotonic() + START_S
+    while True:
+        try:
+            if any(state == "AVAILABLE" for _, state in server.status()):
+                return server.signature()[1]
+            reason = "no version of the model is available"
+        except EnvdiffError as error:
+            reason = error.message
+        if engine.container(container.id).state != "running":
+            raise WorldFailed(f"the server ended: {engine.last_words(container.id) or 'it said nothing'}")
+        if time.monotonic() > end:
+            raise WorldFailed(f"the server was not ready within {START_S:.0f} s: {reason}")
+        time.sleep(0.1)
+
+
+def _rows(task: Task) -> Rows:
+    with tempfile.TemporaryDirectory(prefix="envdiff-rows-") as folder:
+        file = Path(folder, "rows.npz")
+        file.write_bytes(task.rows)
+        calls, meta = exchange.read(file)
+    return Rows(calls["rows"], tuple(meta["by_row"]), "")
+
+
+def _evidence(container: Container, task: Task) -> dict[str, Any]:
+    """What the process that serves tells of itself; its declared variables where it cannot be read."""
+    try:
+        facts: Mapping[str, Any] = capture_container(ContainerRequest(container.id, static=True)).fingerprint.facts
+    except (WorldFailed, UnusableInput):
+        declared = dict(one.partition("=")[::2] for one in container.config.get("Env") or ())
+        facts = {f"{ENV}{name}": value for name, value in declared.items()}
+    return kept_evidence(facts, task.knobs)
