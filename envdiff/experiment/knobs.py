@@ -25,11 +25,12 @@ ENV, SET, PACKAGE = "env.", "set.", "package."
 
 # Variables that name places of a machine: a trial keeps its own machine's, unless a knob says otherwise.
 PLACES = frozenset(
-    """
-    DYLD_INSERT_LIBRARIES DYLD_LIBRARY_PATH KERAS_HOME LD_AUDIT LD_LIBRARY_PATH LD_PRELOAD MODEL_BASE_PATH
-    NIX_LD_LIBRARY_PATH PATH PYTHONHOME PYTHONPATH TF_JIT_CACHE_DIR TF_PLUGGABLE_DEVICE_LIBRARY_PATH TZDIR
-    """.split()
-)
+    (
+        "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "KERAS_HOME", "LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD",
+        "MODEL_BASE_PATH", "NIX_LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "TF_JIT_CACHE_DIR",
+        "TF_PLUGGABLE_DEVICE_LIBRARY_PATH", "TZDIR",
+    )
+)  # fmt: skip
 
 
 def patched(knobs: Knobs, *patches: Knobs) -> dict[str, Any]:
