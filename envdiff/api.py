@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from envdiff.experiment.request import IsolateRequest
+    from envdiff.experiment.trials import Watcher
     from envdiff.fingerprint import Fingerprint
-    from envdiff.report import Delta, Report
+    from envdiff.report import Delta, Isolation, Report
     from envdiff.rulebook import Rulebook
 
 
@@ -79,6 +81,34 @@ def report(
         (one, other), said = with_inputs(one, other, inputs)
         notes = (*notes, *said)
     return explain(compare(one, other), rulebook(rules), delta=delta, ignore=ignore, notes=notes)
+
+
+def isolate(
+    request: IsolateRequest,
+    *,
+    rules: Sequence[Path] = (),
+    watcher: Watcher | None = None,
+    bundle: Path | None = None,
+) -> Isolation:
+    """Which mismatch between two fingerprints did move a model's answers, shown by running it.
+
+    Trials take minutes. Each is kept as it ends, in the journal that ``request`` names or in the user's cache
+    directory, and is never run again. ``bundle`` is a folder or .zip to write two commands into that show the result to
+    somebody else. Raises :class:`envdiff.errors.UnusableInput` for what cannot be used,
+    :class:`envdiff.errors.WorldFailed` when a side gives no answer.
+    """
+    from platformdirs import user_cache_path
+
+    from envdiff.experiment.request import prepare
+
+    prepared = prepare(request, rulebook(rules), user_cache_path("envdiff"), watcher)
+    try:
+        found = prepared.run()
+        if bundle is not None:
+            prepared.bundle(found, bundle)
+    finally:
+        prepared.close()
+    return found
 
 
 def record(name: str, array: Any, path: str | os.PathLike[str] | None = None) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from envdiff.errors import WorldFailed
 from envdiff.experiment.journal import Ended
-from envdiff.experiment.knobs import patched
+from envdiff.experiment.knobs import Knobs, patched
 from envdiff.experiment.likeness import Outputs, Yardstick, distance
-from envdiff.experiment.noise import TWICE, Unrest, unrest
+from envdiff.experiment.noise import STEADIERS, TWICE, Kind, Unrest, only_concurrently, unrest, with_cures
 from envdiff.experiment.search import Found, Like, Role, Search, Spent, Thrown
 from envdiff.experiment.sentence import sentence
 from envdiff.experiment.switches import Plan
@@ -38,6 +39,8 @@ class Isolating:
 
     def run(self, *, every_switch: bool = False) -> Isolation:
         """Raises WorldFailed when an end gives no answer at all, so that there is nothing to compare."""
+        watcher = self.trials.watcher
+        watcher.stage("each side against itself", 2 * ENDS)
         try:
             yardstick = self._ends()
         except Spent:
@@ -45,6 +48,8 @@ class Isolating:
         restless = self._unrest(yardstick)
         if not yardstick.apart:
             return self._result(yardstick, Found(), restless)
+        count = len(self.plan.switches)
+        watcher.stage("which switches it is", 2 * count if every_switch else count + 2)
         search = Search([one.name for one in self.plan.switches], lambda wanted: self._ask(wanted, yardstick))
         return self._result(yardstick, search.run(every_switch=every_switch), restless)
 
@@ -93,23 +98,29 @@ class Isolating:
         return broken
 
     def _unrest(self, yardstick: Yardstick) -> tuple[Unrest, ...]:
-        if yardstick.steady:
+        """Of sides that are not steady, what kind and what cures the first; of sides that answer alike, whether one
+        contradicts itself when it is asked concurrently."""
+        knobs = {"left": self.plan.knobs(()), "right": self.plan.knobs(one.name for one in self.plan.switches)}
+        if yardstick.steady and yardstick.apart:
             return ()
-        found = []
-        everything = [one.name for one in self.plan.switches]
-        for side, thrown in (("left", frozenset[str]()), ("right", frozenset(everything))):
-            knobs = self.plan.knobs(thrown)
-            asked = patched(knobs, {"calls": TWICE})
-            try:
-                runs = [
-                    one.outputs for one in self.trials.ask([(asked, repeat) for repeat in range(ENDS)]) if one.outputs
-                ]
-                one = unrest(side, knobs, runs, self.trials) if runs else None
-            except Spent:
-                one = None
-            if one is not None and one.size > 0:
-                found.append(one)
+        found: list[Unrest] = []
+        with suppress(Spent):
+            for side, told in knobs.items():
+                one = self._unrest_of(side, told, yardstick)
+                if one is not None:
+                    found.append(one)
+            if found and not yardstick.steady:
+                self.trials.watcher.stage("what would steady them", 2 * len(STEADIERS))
+                found[0] = with_cures(found[0], knobs[found[0].side], self.trials)
         return tuple(found)
+
+    def _unrest_of(self, side: str, knobs: Knobs, yardstick: Yardstick) -> Unrest | None:
+        if yardstick.steady:
+            return None if knobs.get("calls") else only_concurrently(side, knobs, self.trials)
+        asked = knobs if knobs.get("calls") else patched(knobs, {"calls": TWICE})
+        runs = self.trials.ask([(asked, repeat) for repeat in range(MORE)])
+        one = unrest(side, [run.outputs for run in runs if run.outputs])
+        return None if one.kind is Kind.STEADY else one
 
     # ------------------------------------------------------------ trials of the search
 
@@ -117,6 +128,7 @@ class Isolating:
         ended = self.trials.ask([(self.plan.knobs(one), 0) for one in wanted])
         for thrown, one in zip(wanted, ended, strict=True):
             self.likes[thrown] = self._like(thrown, one, yardstick)
+            self.trials.watcher.stands(thrown, len(self.plan.switches), self.likes[thrown].value)
         return {thrown: self.likes[thrown] for thrown in wanted}
 
     def _like(self, thrown: Thrown, ended: Ended, yardstick: Yardstick) -> Like:
@@ -160,6 +172,8 @@ class Isolating:
 
     def _rows(self, yardstick: Yardstick | None, found: Found) -> Iterable[Tried]:
         everything = frozenset(one.name for one in self.plan.switches)
+        told_apart = yardstick is not None and yardstick.apart
+        ends = {frozenset[str](): Like.LEFT, everything: Like.RIGHT} if told_apart else {}
         for switch in self.plan.switches:
             alone, rest = frozenset((switch.name,)), everything - {switch.name}
             yield Tried(
@@ -167,8 +181,8 @@ class Isolating:
                 about=switch.about,
                 left=_position(switch.left),
                 right=_position(switch.right),
-                alone=self._word(alone, Like.LEFT, everything),
-                all_but=self._word(rest, Like.RIGHT, everything),
+                alone=self._word(alone, Like.LEFT, ends),
+                all_but=self._word(rest, Like.RIGHT, ends),
                 share=self._share(alone, yardstick, everything),
                 share_given=_opened(self._share(rest, yardstick, everything)),
                 trials=sum(switch.name in thrown for thrown in self.likes),
@@ -177,9 +191,9 @@ class Isolating:
         for name, why in self.voids.items():
             yield Tried(name, "", "", "", None, None, None, None, 0, "void", why)
 
-    def _word(self, thrown: Thrown, same: Like, everything: Thrown) -> str | None:
+    def _word(self, thrown: Thrown, same: Like, ends: Mapping[Thrown, Like]) -> str | None:
         """same, moved, unclear or void, against the end that the trial is one switch away from."""
-        like = {frozenset[str](): Like.LEFT, everything: Like.RIGHT}.get(thrown) or self.likes.get(thrown)
+        like = ends.get(thrown) or self.likes.get(thrown)
         if like is None:
             return None
         if like in (Like.UNCLEAR, Like.VOID):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -26,13 +26,14 @@ class Kind(StrEnum):
     CONCURRENT = "only under concurrency"
     THREADS = "only with more than one thread"
     STEADY = "never"
-    FAILS = "it gives no answer"
 
+
+ONE_THREAD = "one thread"
 
 # What is known to steady a model, the mildest first; (what it is called, what a trial is told).
 STEADIERS: tuple[tuple[str, Knobs], ...] = (
     ("tf.random.set_seed(0)", {SET + "runtime.global_seed": 0}),
-    ("one thread", {ENV + "TF_NUM_INTRAOP_THREADS": "1", ENV + "TF_NUM_INTEROP_THREADS": "1"}),
+    (ONE_THREAD, {ENV + "TF_NUM_INTRAOP_THREADS": "1", ENV + "TF_NUM_INTEROP_THREADS": "1"}),
     ("TF_ENABLE_ONEDNN_OPTS=0", {ENV + "TF_ENABLE_ONEDNN_OPTS": "0"}),
     (
         "tf.config.experimental.enable_op_determinism()",
@@ -52,13 +53,15 @@ class Unrest:
     rows: tuple[int, ...] | None = None
     steadied_by: tuple[str, ...] = ()
     tried: tuple[tuple[str, str], ...] = ()
-    reason: str = ""
+
+
+def _call(outputs: Outputs, prefix: str) -> dict[str, Array]:
+    return {name.partition("/")[2]: array for name, array in outputs.items() if name.startswith(prefix)}
 
 
 def calls_agree(outputs: Outputs) -> bool:
     """Whether the same batch, asked twice in one process, gave the same bits."""
-    first, again = ({name.partition("/")[2]: array for name, array in outputs.items() if name.startswith(call)}
-                    for call in ("batch/", "batch_again/"))  # fmt: skip
+    first, again = (_call(outputs, name) for name in ("batch/", "batch_again/"))
     return not again or bits_of(first) == bits_of(again)
 
 
@@ -69,23 +72,33 @@ def kind_of(runs: Sequence[Outputs]) -> Kind:
     return Kind.STARTS if len({bits_of(run) for run in runs}) > 1 else Kind.STEADY
 
 
-def unrest(side: str, knobs: Knobs, runs: Sequence[Outputs], trials: Trials) -> Unrest:
-    """Everything about one side that is not steady. Runs further trials: one thread, and each of :data:`STEADIERS`."""
-    kind = kind_of(runs)
+def unrest(side: str, runs: Sequence[Outputs]) -> Unrest:
+    """What plain runs of one side show; its kind is STEADY where they agree."""
     size = max(distance(_plain(one), _plain(other)) for one in runs for other in runs)
-    size = max([size, *(_within(run) for run in runs)])
-    tried: list[tuple[str, str]] = []
-    steadied = []
+    return Unrest(side, kind_of(runs), max([size, *(_within(run) for run in runs)]), _rows(runs))
+
+
+def with_cures(one: Unrest, knobs: Knobs, trials: Trials) -> Unrest:
+    """What steadies it: each of :data:`STEADIERS` is run twice."""
+    tried, steadied, kind = [], [], one.kind
     for words, patch in STEADIERS:
         ended = trials.ask([(patched(knobs, patch, {"calls": TWICE}), repeat) for repeat in range(2)])
-        failed = next((one.reason for one in ended if not one.answered), None)
-        steady = failed is None and kind_of([one.outputs for one in ended if one.outputs]) is Kind.STEADY
+        failed = next((run.reason for run in ended if not run.answered), None)
+        steady = failed is None and kind_of([run.outputs for run in ended if run.outputs]) is Kind.STEADY
         tried.append((words, f"fails: {_first_line(failed)}" if failed else "steady" if steady else "no change"))
         if steady:
             steadied.append(words)
-            if words == "one thread" and kind is Kind.STARTS:
-                kind = Kind.THREADS
-    return Unrest(side, kind, size, _rows(runs), tuple(steadied), tuple(tried))
+            kind = Kind.THREADS if words == ONE_THREAD else kind
+    return replace(one, kind=kind, steadied_by=tuple(steadied), tried=tuple(tried))
+
+
+def only_concurrently(side: str, knobs: Knobs, trials: Trials) -> Unrest | None:
+    """A side that is steady as long as one call runs at a time, and not when eight do."""
+    (ended,) = trials.ask([(patched(knobs, {"calls": ("batch", "concurrent")}), 0)])
+    if ended.outputs is None:
+        return None
+    calls = [_call(ended.outputs, name) for name in ("batch/", "concurrent/")]
+    return None if bits_of(calls[0]) == bits_of(calls[1]) else Unrest(side, Kind.CONCURRENT, distance(*calls))
 
 
 def _first_line(text: str) -> str:
@@ -97,10 +110,7 @@ def _plain(run: Outputs) -> Mapping[str, Array]:
 
 
 def _within(run: Outputs) -> float:
-    first, again = (
-        {name.partition("/")[2]: array for name, array in run.items() if name.startswith(call)}
-        for call in ("batch/", "batch_again/")
-    )
+    first, again = (_call(run, name) for name in ("batch/", "batch_again/"))
     return distance(first, again) if again else 0.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,17 +55,64 @@ class IsolateRequest:
     executors: Mapping[str, Executor] = field(default_factory=dict)
 
 
-def isolate(request: IsolateRequest, book: Rulebook, cache: Path, watcher: Watcher | None = None) -> Isolation:
-    """Which mismatch moved the predictions. ``cache`` is where the journal lies when the request names no place.
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that an isolation runs on. :meth:`run` it, then :meth:`close` it on every way out."""
 
-    Raises UnusableInput for a model, rows, interpreter or journal that cannot be used, WorldFailed when an end does not
-    answer or the journal cannot be kept.
+    isolating: Isolating
+    task: Callable[[Knobs], Task]
+    every_switch: bool
+
+    def run(self) -> Isolation:
+        """Raises WorldFailed when an end does not answer or the journal cannot be kept."""
+        return self.isolating.run(every_switch=self.every_switch)
+
+    def close(self) -> None:
+        """End what still runs."""
+        self.isolating.trials.close()
+
+    @property
+    def journal(self) -> Journal:
+        return self.isolating.trials.journal
+
+
+def prepare(request: IsolateRequest, book: Rulebook, cache: Path, watcher: Watcher | None = None) -> Prepared:
+    """Look at the model, the rows and the interpreters, and plan. ``cache`` is where the journal lies when the request
+    names no place.
+
+    Raises UnusableInput for a model, rows, interpreter or journal that cannot be used.
     """
     rows, place = rows_for(request.model, request.rows, request.signature)
     here = _interpreters(request)
-    ends = Ends(
+    comparison = compare(request.left, request.right)
+    planned = plan(explain(comparison, book), comparison, _ends(request, here, place))
+    identity = digest_of(
+        rows.digest, request.signature, [one.content for one in here], content_of(place), request.right_image
+    )
+    packed_rows = packed(rows.arrays, rows.by_row)
+
+    def task(knobs: Knobs) -> Task:
+        return Task(knobs, packed_rows, request.limits, request.signature, (), request.allow_code)
+
+    trials = Trials(
+        journal=_journal(request, identity, cache),
+        task=task,
+        identity=identity,
+        jobs=request.jobs,
+        budget=request.budget,
+        watcher=watcher or Silent(),
+        executors=request.executors,
+    )
+    labels = (request.left.label, request.right.label)
+    isolating = Isolating(planned, trials, labels, _reference(request, rows), tuple(_notes(request, here)))
+    return Prepared(isolating, task, request.every_switch)
+
+
+def _ends(request: IsolateRequest, here: Sequence[Here], place: Path) -> Ends:
+    return Ends(
         python=str(here[0].path),
         model=str(place.resolve()),
+        way="keras" if place.is_file() else "signature",
         right_python=str(here[1].path) if len(here) > 1 else None,
         image=request.right_image,
         nodes={"left", "right"} <= request.executors.keys(),
@@ -73,35 +120,6 @@ def isolate(request: IsolateRequest, book: Rulebook, cache: Path, watcher: Watch
         packages=request.packages,
         versions=(here[0].facts, here[-1].facts),
     )
-    comparison = compare(request.left, request.right)
-    planned = plan(explain(comparison, book), comparison, ends)
-    if place.is_file() and "way" not in planned.base:
-        planned = _with_base(planned, {"way": "keras"})
-    identity = digest_of(
-        rows.digest, request.signature, [one.content for one in here], content_of(place), request.right_image
-    )
-    journal = _journal(request, identity, cache)
-    packed_rows = packed(rows.arrays, rows.by_row)
-    trials = Trials(
-        journal=journal,
-        task=lambda knobs: Task(knobs, packed_rows, request.limits, request.signature, (), request.allow_code),
-        identity=identity,
-        jobs=request.jobs,
-        budget=request.budget,
-        watcher=watcher or Silent(),
-        executors=request.executors,
-    )
-    isolating = Isolating(
-        planned,
-        trials,
-        (request.left.label, request.right.label),
-        reference=_reference(request, rows),
-        notes=tuple(_notes(request, here)),
-    )
-    try:
-        return isolating.run(every_switch=request.every_switch)
-    finally:
-        trials.close()
 
 
 @dataclass(frozen=True)
@@ -133,12 +151,6 @@ def _placed(request: IsolateRequest) -> Mapping[str, tuple[Any, Any]]:
         return request.vary
     left, right = (rows_for(Path(one), request.rows, request.signature)[1] for one in request.vary["model"])
     return {**request.vary, "model": (str(left.resolve()), str(right.resolve()))}
-
-
-def _with_base(planned: Any, more: Knobs) -> Any:
-    from dataclasses import replace
-
-    return replace(planned, base={**planned.base, **more})
 
 
 def content_of(model: Path) -> list[tuple[str, int, int]]:

@@ -208,8 +208,9 @@ class Minimal:
 def minimal(names: Sequence[str], holds: Callable[[Thrown], bool | None]) -> Minimal:
     """A subset that holds and none of whose members can be left out; ``holds(all names)`` is taken to be True.
 
-    Walks from the likeliest on, leaving out one, and while that changes nothing twice as many at a time. After each
-    switch that is needed, those needed so far are tried alone: the likely culprit costs two trials, whatever the rest.
+    Walks from the likeliest on, leaving out one, and while that changes nothing as many at a time as are out already.
+    After each switch that is needed, those needed so far are tried alone: the likely culprit costs two trials, whatever
+    the rest.
     """
     kept = _walk(names, holds)
     without = {name: holds(frozenset(kept) - {name}) for name in kept}
@@ -221,16 +222,19 @@ def minimal(names: Sequence[str], holds: Callable[[Thrown], bool | None]) -> Min
 
 def _walk(names: Sequence[str], holds: Callable[[Thrown], bool | None]) -> list[str]:
     kept: list[str] = []
-    waiting, size = list(names), 1
+    waiting, size, dropped, suspect = list(names), 1, 0, 0
     while waiting:
         chunk, rest = waiting[:size], waiting[size:]
         if holds(frozenset(kept) | frozenset(rest)):
-            waiting, size = rest, size * 2
+            waiting, dropped = rest, dropped + len(chunk)
+            suspect = max(0, suspect - len(chunk))
+            size = suspect or dropped  # what is left of a chunk that was needed is still needed
         elif len(chunk) > 1:
-            size = max(1, len(chunk) // 2)
+            suspect, size = len(chunk), len(chunk) // 2
         else:
             kept += chunk
-            waiting, size = ([] if holds(frozenset(kept)) else rest), 1
+            suspect, dropped = max(0, suspect - 1), 0
+            waiting, size = ([] if holds(frozenset(kept)) else rest), suspect or 1
     return kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envdiff.report import Isolation
+from envdiff.report import Isolation, Unsteady
 
 
 def sentence(found: Isolation, *, told_apart: bool | None) -> str:
@@ -20,19 +20,28 @@ def sentence(found: Isolation, *, told_apart: bool | None) -> str:
 
 
 def _alike(found: Isolation, trials: str) -> str:
-    if found.unsteady:
-        worst = found.unsteady[0]
-        sides = " and ".join(one.side for one in found.unsteady)
-        cure = f" {worst.steadied_by[0]} steadies it." if worst.steadied_by else ""
-        verb = "contradict themselves" if len(found.unsteady) > 1 else "contradicts itself"
-        return (
-            f"The noise is the finding: {sides} {verb} {worst.kind}, by more than the sides differ, so no mismatch can"
-            f" be blamed ({trials}).{cure}"
-        )
+    restless = found.unsteady
     lost = (
         f"; not re-created here: {_named([about for about, _ in found.not_recreated])}" if found.not_recreated else ""
     )
-    return f"Left and right, as far as right can be re-created here, answer alike bit for bit ({trials}){lost}."
+    if not restless:
+        return f"Left and right, as far as right can be re-created here, answer alike bit for bit ({trials}){lost}."
+    sides = " and ".join(one.side for one in restless)
+    verb = "contradict themselves" if len(restless) > 1 else "contradicts itself"
+    if restless[0].kind == "only under concurrency":
+        return f"Left and right answer alike, but {sides} {verb} {restless[0].kind} ({trials}){lost}."
+    return (
+        f"The noise is the finding: {sides} {verb} {restless[0].kind}, and by as much as the sides differ, so that no"
+        f" mismatch can be blamed ({trials}).{_cure(restless[0])}"
+    )
+
+
+def _cure(one: Unsteady) -> str:
+    if one.steadied_by:
+        return f" It is steady with {one.steadied_by[0]}."
+    if any("must have a seed" in how for _, how in one.tried):
+        return " The model has random operations without a seed."
+    return ""
 
 
 def _nothing(found: Isolation, trials: str) -> str:

@@ -137,6 +137,7 @@ class Ends:
 
     python: str
     model: str
+    way: str = "signature"
     right_python: str | None = None
     image: str | None = None
     nodes: bool = False
@@ -359,7 +360,7 @@ def _isa(path: str, about: str, comparison: Comparison, _: Ends) -> Switch | Non
 
 def _entry(path: str, _about: str, comparison: Comparison, ends: Ends) -> Switch | None:
     """A model server runs a Session; a program that loads the model calls its signature."""
-    if not path.startswith("serving.") or ends.image or "way" in ends.vary:
+    if not path.startswith("serving.") or ends.image or ends.way != "signature" or "way" in ends.vary:
         return None
     served = ["serving" in side.sections for side in (comparison.left, comparison.right)]
     if served[0] == served[1]:
@@ -394,7 +395,7 @@ def _why_lost(about: str, paths: Sequence[str]) -> str:
 
 def _base(comparison: Comparison, ends: Ends) -> dict[str, Any]:
     """Left as it is run: variables and flags that both sides share included."""
-    base: dict[str, Any] = {"python": ends.python, "model": ends.model}
+    base: dict[str, Any] = {"python": ends.python, "model": ends.model, "way": ends.way}
     for path, value in comparison.left.facts.items():
         if path.startswith(ENV) and path.removeprefix(ENV) not in PLACES:
             base[path] = str(value)

@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, MutableSet, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableSet, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -146,18 +146,32 @@ def kept_evidence(facts: Mapping[str, Any], knobs: Knobs) -> dict[str, Any]:
 class Watcher(Protocol):
     """Whoever shows what is going on."""
 
-    def began(self, trials: int) -> None: ...
+    def stage(self, words: str, at_most: int) -> None:
+        """What begins now, and how many trials it can take."""
 
-    def ended(self, knobs: Knobs, ended: Ended, *, again: bool) -> None: ...
+    def began(self, trials: int) -> None:
+        """So many trials run now."""
+
+    def ended(self, ended: Ended, *, again: bool) -> None:
+        """One ended; ``again``: it was found in the journal."""
+
+    def stands(self, thrown: Collection[str], of: int, like: str) -> None:
+        """What a combination of ``of`` switches answered: as left, right, or other, or nothing that counts."""
 
 
 class Silent:
     """Shows nothing."""
 
+    def stage(self, words: str, at_most: int) -> None:
+        """Nothing."""
+
     def began(self, trials: int) -> None:
         """Nothing."""
 
-    def ended(self, knobs: Knobs, ended: Ended, *, again: bool) -> None:
+    def ended(self, ended: Ended, *, again: bool) -> None:
+        """Nothing."""
+
+    def stands(self, thrown: Collection[str], of: int, like: str) -> None:
         """Nothing."""
 
 
@@ -204,7 +218,7 @@ class Trials:
             found = known[self._name(one)]
             if found is not None and self._name(one) not in self._found:
                 self.known += 1
-                self.watcher.ended(one[0], found, again=True)
+                self.watcher.ended(found, again=True)
         self._found.update(known)
         allowed = self._allowed(missing)
         known.update(self._run(allowed))
@@ -229,7 +243,7 @@ class Trials:
             ended = self._result(future)
             self.run += 1
             self.journal.add(*self._name(one), ended, {"knobs": dict(one[0])})
-            self.watcher.ended(one[0], ended, again=False)
+            self.watcher.ended(ended, again=False)
             found[self._name(one)] = ended
         self._found.update(found)
         return found
