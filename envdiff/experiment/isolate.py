@@ -179,8 +179,8 @@ class Isolating:
             yield Tried(
                 name=switch.name,
                 about=switch.about,
-                left=_position(switch.left),
-                right=_position(switch.right),
+                left=switch.said[0] or _position(switch.left),
+                right=switch.said[1] or _position(switch.right),
                 alone=self._word(alone, Like.LEFT, ends),
                 all_but=self._word(rest, Like.RIGHT, ends),
                 share=self._share(alone, yardstick, everything),

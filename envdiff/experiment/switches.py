@@ -31,13 +31,15 @@ class Shows:
 
 @dataclass(frozen=True)
 class Switch:
-    """``about`` is the setting or fact of the report that it throws."""
+    """``about`` is the setting or fact of the report that it throws; ``said`` its positions in words, where the knobs
+    would only name places of this machine."""
 
     name: str
     about: str
     left: Knobs
     right: Knobs
     shows: tuple[Shows, ...] = ()
+    said: tuple[str, str] = ("", "")
 
     def void(self, thrown: bool, evidence: Mapping[str, Any]) -> str:
         """Why the position did not take effect; empty when it did, or when nothing can be shown of it."""
@@ -115,6 +117,7 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
 # What an explicit value does where a variable is not set, if a setting tells: for places that set it themselves.
 EXPLICIT: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "TF_ENABLE_ONEDNN_OPTS": ("setting.onednn", {"on": "1", "off": "0"}),
+    "TF_NUM_INTRAOP_THREADS": ("setting.intra_op_threads", {}),
 }
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 INTERPRETER = ("python.", "tensorflow.", "packages.", "builds.", "keras.version", "keras.generation", "keras.package",
@@ -195,7 +198,7 @@ def _varied(ends: Ends) -> list[Switch]:
             shows = (Shows(path, left, right),)
         elif knob == "cpus":
             shows = (Shows("cpu.schedulable", left or UNTOLD, right or UNTOLD),)
-        name = knob.removeprefix(ENV).removeprefix(SET)
+        name = knob.removeprefix(ENV).removeprefix(SET).removeprefix("runtime.")
         made.append(Switch(name, "", {knob: left}, {knob: right}, shows))
     return made
 
@@ -210,17 +213,30 @@ def _places(ends: Ends) -> list[Switch]:
             for path in ("tensorflow.version", "python.version")
             if left.get(path) != right.get(path)
         )
-        about = "tensorflow.version"
-        made.append(Switch("interpreter", about, {"python": ends.python}, {"python": ends.right_python}, shows))
+        patches = {"python": ends.python}, {"python": ends.right_python}
+        made.append(Switch("interpreter", "tensorflow.version", *patches, shows, (_versions(left), _versions(right))))
     if ends.image:
-        made.append(Switch("image", "tensorflow.version", {"image": None}, {"image": ends.image}))
+        made.append(
+            Switch(
+                "image", "tensorflow.version", {"image": None}, {"image": ends.image}, (), (_versions(left), ends.image)
+            )
+        )
     if ends.nodes:
         made.append(Switch("node", "cpu.model", {"node": "left"}, {"node": "right"}))
     for name, (folder, version) in ends.packages.items():
         path = f"packages.{name}"
         shows = (Shows(path, left.get(path, UNTOLD), version),)
-        made.append(Switch(f"package {name}", path, {f"package.{name}": None}, {f"package.{name}": folder}, shows))
+        knob = f"package.{name}"
+        made.append(
+            Switch(
+                f"package {name}", path, {knob: None}, {knob: folder}, shows, (str(left.get(path) or "absent"), version)
+            )
+        )
     return made
+
+
+def _versions(facts: Mapping[str, Any]) -> str:
+    return f"TensorFlow {facts.get('tensorflow.version')}, Python {facts.get('python.version')}"
 
 
 def _switches(path: str, about: str, comparison: Comparison, ends: Ends) -> list[Switch]:
@@ -263,7 +279,8 @@ def _explicit(name: str, value: str | None, settings: Mapping[str, Any]) -> str 
     if value is not None or name not in EXPLICIT:
         return value
     setting, words = EXPLICIT[name]
-    return words.get(str(settings[setting].value))
+    meant = str(settings[setting].value)
+    return meant if meant.isdigit() else words.get(meant)
 
 
 def _answer(value: str | None) -> Any:
@@ -377,7 +394,7 @@ def _covered(about: str, paths: Sequence[str], made: Mapping[str, Switch]) -> bo
     whole = {"interpreter", "image"} & made.keys()
     if whole and (about.startswith(INTERPRETER) or any(path.startswith(INTERPRETER) for path in paths)):
         return True
-    if whole == {"image"} and about.startswith(("os.", "setting.libc", "serving.", "setting.serving")):
+    if "image" in whole and about.startswith(("os.", "setting.libc", "serving.", "setting.serving", ENV)):
         return True
     if about.startswith("cpu.") and "node" in made:
         return True

@@ -112,7 +112,7 @@ def test_two_that_cancel_are_told_apart() -> None:
     def model(thrown: Thrown) -> object:
         return ("a" in thrown) != ("b" in thrown), "c" in thrown
 
-    found = Oracle(names(2) + ("a", "b", "c"), model).search(every_switch=True)
+    found = Oracle((*names(2), "a", "b", "c"), model).search(every_switch=True)
     assert found.culprits == ("c",)
     assert [set(group) for group in found.cancelling] == [{"a", "b"}]
     assert found.roles["a"] is found.roles["b"] is Role.CANCELS
