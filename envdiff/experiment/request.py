@@ -13,11 +13,11 @@ from envdiff.capture.interpreter import Request, active_interpreter, capture_int
 from envdiff.capture.model import FROM_SIGNATURE, rows_for
 from envdiff.compare import compare
 from envdiff.errors import UnusableInput
+from envdiff.experiment.derive import Ends, plan, same_place
 from envdiff.experiment.isolate import Isolating
 from envdiff.experiment.journal import Journal
 from envdiff.experiment.knobs import Knobs, digest_of
 from envdiff.experiment.likeness import Outputs
-from envdiff.experiment.switches import Ends, plan, same_place
 from envdiff.experiment.trials import Budget, Limits, Silent, Task, Trials, Watcher, packed
 from envdiff.explain import explain
 from envdiff.fingerprint import Fingerprint
