@@ -113,6 +113,46 @@ def report(
 
 
 @app.command()
+def isolate(
+    left: options.Left,
+    right: Annotated[Path, typer.Argument(help="The other fingerprint.")],
+    model: Annotated[Path, typer.Option(help="The model that answered: a SavedModel, a base path, a Keras file.")],
+    rows: options.IsolateRows = "signature",
+    left_python: options.LeftPython = None,
+    right_python: options.RightPython = None,
+    right_image: options.RightImage = None,
+    right_server: options.RightServer = None,
+    model_name: Annotated[str, typer.Option(help="What the right server calls the model.")] = "model",
+    signature: options.Signature = "serving_default",
+    vary: options.Vary = None,
+    budget: options.BudgetOption = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Trials at the same time.")] = 1,
+    journal: options.JournalFile = None,
+    resume: options.Resume = None,
+    every_switch: options.EverySwitch = False,
+    install: options.Install = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --install installs.")] = False,
+    bundle: options.Bundle = None,
+    trial_time: Annotated[float, typer.Option(help="Seconds that one trial may take.")] = 600.0,
+    trial_memory: options.TrialMemory = None,
+    allow_code: options.AllowCode = False,
+    format: options.ReportFormat = None,  # noqa: A002
+    output: options.Output = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Run the model with one mismatch thrown at a time, and show which did move its answers."""
+    from envdiff.commands.isolate import IsolateOptions, run_isolate
+
+    return run_isolate(
+        IsolateOptions(
+            left, right, model, rows, left_python, right_python, right_image, right_server, model_name, signature,
+            tuple(vary or ()), budget, jobs, journal, resume, every_switch, install, yes, bundle, trial_time,
+            trial_memory, allow_code, format and format.value, output, config,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def tensors(
     left: Annotated[str, typer.Argument(metavar="LEFT", help="A dump (npz, npy, json, a folder), or MODULE:FUNCTION.")],
     right: Annotated[str, typer.Argument(metavar="RIGHT", help="The other one.")],

@@ -108,3 +108,32 @@ Inputs = Annotated[
         metavar="LEFT RIGHT", help="Two dumps of what enters the model (npz npy json, or folders of envdiff.record)."
     ),
 ]
+
+# isolate
+IsolateRows = Annotated[str, typer.Option("--rows", help="Rows to ask about: a file, or made from the signature.")]
+LeftPython = Annotated[Path | None, _option(help="Interpreter of the left side; by default the active environment's.")]
+RightPython = Annotated[Path | None, _option(help="Interpreter of the right side; by default the left's.")]
+RightImage = Annotated[str | None, _option(metavar="REF", help="Image of the right side; a server or a Python.")]
+RightServer = Annotated[str | None, _option(metavar="URL", help="Ask this server what right really answers.")]
+Vary = Annotated[
+    list[str] | None,
+    _option(
+        metavar="KNOB=LEFT:RIGHT",
+        help="A difference that no fingerprint holds: way, calls, cast, digits, jit_compile, cpus, model, env.NAME, set.PATH.",
+    ),
+]
+BudgetOption = Annotated[
+    str | None, _option("--budget", metavar="TIME|N", help="At most so many trials (40), or so much time (15m).")
+]
+JournalFile = Annotated[
+    Path | None, _option("--journal", help="Keep the trials in this file; by default in the cache directory.")
+]
+Resume = Annotated[Path | None, _option("--resume", metavar="FILE", help="Go on from this journal.")]
+EverySwitch = Annotated[
+    bool, _option("--every-switch", help="Try each switch alone and taken out as well; find those that cancel.")
+]
+Install = Annotated[bool, _option("--install", help="Make the right side's interpreter or packages here; asks first.")]
+Bundle = Annotated[
+    Path | None, _option("--bundle", metavar="PATH", help="Write a folder or .zip whose two commands show the result.")
+]
+TrialMemory = Annotated[str | None, _option(metavar="SIZE", help="Memory that one trial may take, 4g.")]

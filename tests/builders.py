@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from envdiff.compare import compare
@@ -57,6 +57,8 @@ GPU: dict[str, Any] = {
 }
 
 BOOK = load_rulebook()
+
+Captured = Callable[..., Fingerprint]  # what the fixture of that name gives: (python, label, variables)
 
 
 def document(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from platformdirs import user_cache_path
 
+from envdiff.capture.interpreter import Request, capture_interpreter
 from envdiff.demo.environments import tensorflow_environment
 from envdiff.errors import WorldFailed
+from envdiff.fingerprint import Fingerprint
 
 # In CI nothing may be missing: a test that is skipped everywhere tests nothing.
 IN_CI = bool(os.environ.get("CI"))
@@ -66,6 +68,39 @@ def interpreter() -> Callable[[str], Path]:
         return Path(str(found))
 
     return find
+
+
+@pytest.fixture(scope="session")
+def python221(tf_python: Callable[[str], Path]) -> Path:
+    return tf_python("2.21.0")
+
+
+@pytest.fixture(scope="session")
+def python212(tf_python: Callable[[str], Path]) -> Path:
+    return tf_python("2.12.1")
+
+
+@pytest.fixture(scope="session")
+def trial_models(python212: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small models written by the older TensorFlow, so that both load them: see experiment/make_models.py."""
+    folder = tmp_path_factory.mktemp("models")
+    script = Path(__file__).parent / "experiment" / "make_models.py"
+    done = subprocess.run([str(python212), str(script), str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def captured() -> Callable[..., Fingerprint]:
+    """A fingerprint of an interpreter as it is with these variables and no others."""
+
+    def capture(python: Path, label: str, variables: Mapping[str, str] | None = None) -> Fingerprint:
+        environ = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        # With a language set, Python does not choose one by itself and write it into the environment.
+        environ |= {"LANG": "C.UTF-8", **(variables or {})}
+        return capture_interpreter(python, Request(label=label, static=True), environ=environ)
+
+    return capture
 
 
 @pytest.fixture

@@ -309,7 +309,7 @@ def _entry(comparison: Comparison, ends: Ends) -> list[Switch]:
 
 def _covered(about: str, paths: Sequence[str], made: Mapping[str, Switch]) -> bool:
     """Whether a switch that is about something else throws this along: an interpreter brings its packages."""
-    whole = {"interpreter", "image"} & made.keys()
+    whole = {"interpreter", "image"} & made.keys()  # a node has the same interpreter
     if whole and (about.startswith(INTERPRETER) or any(path.startswith(INTERPRETER) for path in paths)):
         return True
     if "image" in whole and about.startswith(("os.", "setting.libc", "serving.", "setting.serving", ENV)):

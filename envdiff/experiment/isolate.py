@@ -15,7 +15,7 @@ from envdiff.experiment.likeness import Outputs, Yardstick, distance
 from envdiff.experiment.noise import STEADIERS, TWICE, Kind, Unrest, only_concurrently, unrest, with_cures
 from envdiff.experiment.search import Found, Like, Role, Search, Spent, Thrown
 from envdiff.experiment.sentence import sentence
-from envdiff.experiment.switches import Plan
+from envdiff.experiment.switches import PLACES, Plan
 from envdiff.experiment.trials import Trials
 from envdiff.report import Isolation, Tried, Unsteady
 
@@ -93,7 +93,7 @@ class Isolating:
         broken = {
             name: f"{name}: {_short(one.reason)}" for name, one in zip(names, alone, strict=True) if not one.answered
         }
-        if not broken:
+        if not broken or not broken.keys().isdisjoint(PLACES):
             raise WorldFailed(f"right gives no answer: {right.reason}", subject=self.labels[1])
         return broken
 

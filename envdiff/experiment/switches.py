@@ -10,6 +10,7 @@ from typing import Any
 
 from envdiff.experiment.knobs import Knobs
 
+PLACES = frozenset({"interpreter", "image", "node"})  # switches that change where the model runs, whole
 UNTOLD = object()  # a trial in this position need not show anything
 
 

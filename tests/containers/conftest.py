@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,6 @@ def engine() -> Iterator[Engine]:
             except BlockingIOError:
                 return
             stop()
-
-
-@pytest.fixture(scope="session")
-def python221(tf_python: Callable[[str], Path]) -> Path:
-    return tf_python("2.21.0")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Captured
+from builders import Captured
 
 from envdiff import api
 from envdiff.experiment.request import IsolateRequest
@@ -51,8 +51,8 @@ class Pair:
 
 
 @pytest.fixture
-def isolated(captured: Captured, models: Path, tmp_path: Path) -> Pair:
-    return Pair(captured, models, tmp_path)
+def isolated(captured: Captured, trial_models: Path, tmp_path: Path) -> Pair:
+    return Pair(captured, trial_models, tmp_path)
 
 
 def verdicts(found: Isolation) -> dict[str, str]:

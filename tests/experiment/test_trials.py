@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Captured
+from builders import Captured
 
 from envdiff import api
 from envdiff.errors import UnusableInput, WorldFailed
@@ -96,8 +96,8 @@ def test_a_model_that_breaks_is_told_with_its_evidence(python221: Path, tmp_path
 
 
 @pytest.mark.tensorflow
-def test_a_trial_that_takes_too_much_memory(python221: Path, models: Path) -> None:
-    knobs = {"python": str(python221), "model": str(models / "hungry"), "calls": ["batch"]}
+def test_a_trial_that_takes_too_much_memory(python221: Path, trial_models: Path) -> None:
+    knobs = {"python": str(python221), "model": str(trial_models / "hungry"), "calls": ["batch"]}
     ended = perform(task(knobs, Limits(seconds=300.0, memory=4 << 30)))
     assert not ended.answered
     assert ended.reason
@@ -304,7 +304,7 @@ def test_a_worker_that_dies_is_how_its_trial_ended(tmp_path: Path) -> None:
 
 
 @pytest.mark.tensorflow
-def test_another_machine_is_a_switch(captured: Captured, python221: Path, models: Path, tmp_path: Path) -> None:
+def test_another_machine_is_a_switch(captured: Captured, python221: Path, trial_models: Path, tmp_path: Path) -> None:
     """Two executors stand for two machines; both are this one, so the machine is cleared, not blamed."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -312,7 +312,7 @@ def test_another_machine_is_a_switch(captured: Captured, python221: Path, models
         request = IsolateRequest(
             left=captured(python221, "left"),
             right=captured(python221, "right", {"TF_ENABLE_ONEDNN_OPTS": "0"}),
-            model=models / "conv",
+            model=trial_models / "conv",
             left_python=python221,
             journal=tmp_path / "j",
             executors={"left": one, "right": other},
