@@ -6,8 +6,8 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from envdiff import __version__, api
 from envdiff.answers import stated
@@ -22,8 +22,7 @@ from envdiff.report import Report, Verdict
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-@dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(NamedTuple):
     """The command line of ``envdiff report``."""
 
     left: Path
