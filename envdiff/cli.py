@@ -255,4 +255,6 @@ def main(arguments: list[str] | None = None) -> None:
     # A command lives for a second or so and makes few cycles: looking for them would take a tenth of it.
     gc.set_threshold(100_000)
     words = sys.argv[1:] if arguments is None else arguments
-    sys.exit(guarded(lambda: _program(words)(args=words, prog_name="envdiff", standalone_mode=False), os.environ))
+    status = guarded(lambda: _program(words)(args=words, prog_name="envdiff", standalone_mode=False), os.environ)
+    gc.freeze()  # what is still there goes with the process; the collections at its end need not look at it
+    sys.exit(status)

@@ -5,8 +5,7 @@ that a rename here cannot break a user's script. Named tuples, because making fi
 twentieth of the time that a whole report takes.
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: a named tuple compiles each one that is a text.
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,7 +1,6 @@
 """What a rule and a table of known changes are, once they are through the door."""
 
-from __future__ import annotations
-
+# No postponed annotations here: a named tuple compiles each one that is a text.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
