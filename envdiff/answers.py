@@ -55,7 +55,7 @@ def difference(left: Fingerprint, right: Fingerprint) -> Difference:
     ]
     if lone:
         notes = (*notes, f"Outputs that one side alone gave: {', '.join(lone)}.")
-    return Difference(replace(found.delta, steadiness=steadiness_of(one, other)), notes, _relations(one, other))
+    return Difference(found.delta._replace(steadiness=steadiness_of(one, other)), notes, _relations(one, other))
 
 
 def _relations(left: Any, right: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,4 +131,6 @@ def rulebook(folders: Sequence[Path] = ()) -> Rulebook:
 
     from envdiff.rulebook import load_rulebook
 
-    return load_rulebook(folders, cache=user_cache_path("envdiff") / "rulebook.json")
+    # One file for each installation and set of folders: with one for all, each would write over the others'.
+    book = zlib.crc32(os.pathsep.join(map(str, (Path(__file__).parent, *folders))).encode())
+    return load_rulebook(folders, cache=user_cache_path("envdiff") / f"rulebook-{book:08x}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Annotated
 
@@ -273,8 +275,26 @@ def rules_check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", h
     return run_check(files)
 
 
+def _program(words: Sequence[str]) -> typer.Typer:
+    """The whole program, or only the part of it that the first word names.
+
+    Typer makes a parser for every command that a program has, whichever is run.
+    """
+    named = words[0] if words else ""
+    commands = [one for one in app.registered_commands if one.callback and one.callback.__name__ == named]
+    groups = [one for one in app.registered_groups if one.name == named]
+    if not (commands or groups):
+        return app  # --help, or a word that is told what it could have meant
+    part = copy(app)
+    part.registered_commands, part.registered_groups = commands, groups
+    return part
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The program: runs one command and exits with its status."""
     # A command lives for a second or so and makes few cycles: looking for them would take a tenth of it.
     gc.set_threshold(100_000)
-    sys.exit(guarded(lambda: app(args=arguments, prog_name="envdiff", standalone_mode=False), os.environ))
+    words = sys.argv[1:] if arguments is None else arguments
+    status = guarded(lambda: _program(words)(args=words, prog_name="envdiff", standalone_mode=False), os.environ)
+    gc.freeze()  # what is still there goes with the process; the collections at its end need not look at it
+    sys.exit(status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from envdiff.fingerprint import Absent, FactValue, Fingerprint, Reading, Unread, Value, Withheld, show
 from envdiff.settings import NOT_APPLICABLE, Setting, settings_of
@@ -10,8 +10,7 @@ from envdiff.settings import NOT_APPLICABLE, Setting, settings_of
 Raw = tuple[str, Reading, Reading]
 
 
-@dataclass(frozen=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """A path on which both sides were read and do not agree. ``folded`` are raw facts that explain a setting."""
 
     path: str
@@ -22,8 +21,7 @@ class Mismatch:
     folded: tuple[Raw, ...] = ()
 
 
-@dataclass(frozen=True)
-class Incomparable:
+class Incomparable(NamedTuple):
     """A path that at least one side could not read. ``side`` is left, right or both."""
 
     path: str
@@ -31,8 +29,7 @@ class Incomparable:
     reason: str
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Everything that two fingerprints say about each other, undecided.
 
     ``same_in_effect`` are settings in force alike with raw facts written differently; ``idle`` are raw differences

@@ -1,14 +1,14 @@
 """The finished answer as frozen plain data: what :mod:`envdiff.explain` decides and every renderer prints.
 
 Nothing here computes, reads or formats. The public JSON shape is :mod:`envdiff.render.json_v1`, converted by hand, so
-that a rename here cannot break a user's script.
+that a rename here cannot break a user's script. Named tuples, because making fifteen frozen dataclasses would take a
+twentieth of the time that a whole report takes.
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: a named tuple compiles each one that is a text.
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -46,8 +46,7 @@ class Basis(StrEnum):
     REASONED = "reasoned"
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """Where a claim can be checked; ``read`` is the ISO date on which it was."""
 
     what: str
@@ -55,8 +54,7 @@ class Source:
     read: str
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(NamedTuple):
     """One environment as the report names it; ``headline`` is a dozen (name, value) pairs that a reader wants first."""
 
     label: str
@@ -66,16 +64,14 @@ class Side:
     headline: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """One side of a mismatch in words: its value, and for a setting the trail of how it was concluded."""
 
     text: str
     trail: str = ""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One known change between two versions of something."""
 
     version: str
@@ -87,8 +83,7 @@ class Change:
     acts: str = ""  # where it acts, in words, if it is not in a graph whoever runs it
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A mismatch with what the rulebook says of it, for this model and this difference.
 
     ``about`` is the setting or fact; ``folded`` are the raw facts that the setting explains, as (path, left, right).
@@ -118,8 +113,7 @@ class Finding:
     measured: tuple[tuple[str, str], ...] = ()  # (what was changed, what moved by how much)
 
 
-@dataclass(frozen=True)
-class SameInEffect:
+class SameInEffect(NamedTuple):
     """Written differently, in force alike."""
 
     about: str
@@ -128,8 +122,7 @@ class SameInEffect:
     why: str
 
 
-@dataclass(frozen=True)
-class RuledOut:
+class RuledOut(NamedTuple):
     """A mismatch that a rule knows and that cannot move these predictions. ``rule`` has the full text."""
 
     about: str
@@ -139,8 +132,7 @@ class RuledOut:
     why: str
 
 
-@dataclass(frozen=True)
-class Unexplained:
+class Unexplained(NamedTuple):
     """A mismatch that no rule knows. It is never called harmless."""
 
     path: str
@@ -148,8 +140,7 @@ class Unexplained:
     right: str
 
 
-@dataclass(frozen=True)
-class Unread:
+class Unread(NamedTuple):
     """What could not be compared. ``matters`` is True when it could hold a cause."""
 
     side: str  # "left", "right" or "both"
@@ -159,8 +150,7 @@ class Unread:
     matters: bool
 
 
-@dataclass(frozen=True)
-class Ignored:
+class Ignored(NamedTuple):
     """A mismatch that the user told envdiff to leave out of the verdict, with their reason."""
 
     path: str
@@ -169,8 +159,7 @@ class Ignored:
     reason: str
 
 
-@dataclass(frozen=True)
-class WorstRow:
+class WorstRow(NamedTuple):
     """A row by its number from 0. Top classes are None where the output has no class axis."""
 
     row: int
@@ -179,8 +168,7 @@ class WorstRow:
     right_top: int | None = None
 
 
-@dataclass(frozen=True)
-class OutputDelta:
+class OutputDelta(NamedTuple):
     """The measured difference of one output.
 
     ``max_abs`` is infinite where a number stands against NaN, text or another shape. ``max_rel`` is relative to the
@@ -200,8 +188,7 @@ class OutputDelta:
     words: str = ""  # what is special: other shapes, NaN on one side, text
 
 
-@dataclass(frozen=True)
-class Delta:
+class Delta(NamedTuple):
     """The measured difference of two sets of outputs; ``stated`` when the user gave the number by hand."""
 
     outputs: Mapping[str, OutputDelta]
@@ -209,8 +196,7 @@ class Delta:
     stated: bool = False
 
 
-@dataclass(frozen=True)
-class Tried:
+class Tried(NamedTuple):
     """One switch in an isolation, with its two positions in words.
 
     ``alone``: what left with it thrown answered, against left; ``all_but``: what right without it answered, against
@@ -232,8 +218,7 @@ class Tried:
     why: str = ""
 
 
-@dataclass(frozen=True)
-class Unsteady:
+class Unsteady(NamedTuple):
     """A side that does not agree with itself. ``rows`` are those that change, None: all, or they have no numbers."""
 
     side: str
@@ -244,8 +229,7 @@ class Unsteady:
     tried: tuple[tuple[str, str], ...]  # (what, how it ended)
 
 
-@dataclass(frozen=True)
-class Isolation:
+class Isolation(NamedTuple):
     """Which switches were seen to turn left's answers into right's, on one model with one set of rows.
 
     ``sets`` are minimal and each suffices; ``hidden`` switches move answers only once the culprits are taken out of
@@ -276,8 +260,7 @@ class Isolation:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """The first thing a reader sees: verdict, one sentence, and what to run next (may be empty)."""
 
     verdict: Verdict
@@ -285,8 +268,7 @@ class Answer:
     next_steps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The whole answer, already judged, ordered and counted. ``full`` lists every mismatch as (path, left, right)."""
 
     left: Side

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -137,26 +136,25 @@ def hostile_report(text: str) -> Report:
     """``text`` in every place that a stranger can write to, and in every other one too."""
     change = reports.versions_apart().too_small[0].changes[0]
     gap = reports.cannot_tell().unread[0]
-    finding = dataclasses.replace(
-        reports.finding(text), rule=text, about=text, left=Shown(text, text), right=Shown(text, text), mechanism=text,
+    finding = reports.finding(text)._replace(
+        rule=text, about=text, left=Shown(text, text), right=Shown(text, text), mechanism=text,
         confirm=(text, f"envdiff {text}"), fix=text, because=text, sources=(Source(text, text, text),),
         folded=((text, text, text),), fits_delta=True, at_worst=Size.SMALL, layer=text, measured=((text, text),),
-        changes=(dataclasses.replace(change, version=text, what=text, touches=(text,), acts=text),),
+        changes=(change._replace(version=text, what=text, touches=(text,), acts=text),),
     )  # fmt: skip
     real = reports.onednn_one_side()
-    return dataclasses.replace(
-        real,
+    return real._replace(
         left=reports.side(text, kind=text, reached_by=text, captured_at=text, headline=((text, text),)),
         right=reports.side(text, headline=((text, text),)),
         answer=Answer(Verdict.MOVES, text, (text, f"$ {text}")),
         delta=Delta({text: reports.output()}, text),
         findings=(finding,),
         too_small=(finding,),
-        same_in_effect=(dataclasses.replace(real.same_in_effect[0], about=text, left=text, right=text, why=text),),
-        ruled_out=(dataclasses.replace(real.ruled_out[0], about=text, left=text, right=text, why=text, rule=text),),
-        unexplained=(dataclasses.replace(real.unexplained[0], path=text, left=text, right=text),),
-        ignored=(dataclasses.replace(real.ignored[0], path=text, left=text, right=text, reason=text),),
-        unread=(dataclasses.replace(gap, path=text, reason=text, how_to_read=text, side=text),),
+        same_in_effect=(real.same_in_effect[0]._replace(about=text, left=text, right=text, why=text),),
+        ruled_out=(real.ruled_out[0]._replace(about=text, left=text, right=text, why=text, rule=text),),
+        unexplained=(real.unexplained[0]._replace(path=text, left=text, right=text),),
+        ignored=(real.ignored[0]._replace(path=text, left=text, right=text, reason=text),),
+        unread=(gap._replace(path=text, reason=text, how_to_read=text, side=text),),
         notes=(text,),
         full=((text, text, text),),
     )  # fmt: skip
@@ -282,7 +280,7 @@ def test_json_leaves_nothing_of_the_report_out() -> None:
     """Every text in the report is somewhere in the document."""
     report = reports.versions_apart()
     written = json.loads(render(report, "json"))
-    texts = set(strings(dataclasses.asdict(report)))
+    texts = set(strings(report))
 
     assert texts <= set(strings(written))
 

@@ -6,24 +6,22 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from envdiff import __version__, api
-from envdiff.answers import stated
 from envdiff.config import Config, read_config
 from envdiff.errors import ExitStatus, Misuse, UnusableInput
 from envdiff.fingerprint import Fingerprint, from_document, load, read_bounded
 from envdiff.output import append, write
 from envdiff.render import render
-from envdiff.report import Report, Verdict
+from envdiff.report import Delta, Report, Verdict
 
 # What GitHub takes for all steps of a job together is 1 MiB; a report that fits a ticket leaves room for others.
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
-@dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(NamedTuple):
     """The command line of ``envdiff report``."""
 
     left: Path
@@ -44,12 +42,21 @@ def run_report(options: ReportOptions) -> int:
     config = read_config(options.config, Path.cwd())
     left, right = _sides(options)
     ignore = {**config.ignore, **_ignored(options.ignore)}
-    delta = stated(options.delta) if options.delta is not None else None
-    report = api.report(left, right, ignore=ignore, rules=config.rules, delta=delta, inputs=options.inputs)
+    report = api.report(
+        left, right, ignore=ignore, rules=config.rules, delta=_stated(options.delta), inputs=options.inputs
+    )
     write(_rendered(report, left, right, options, config), options.output)
     if options.step_summary:
         _append_summary(report, os.environ)
     return _status(report, options.fail_on or config.fail_on or "can-move")
+
+
+def _stated(largest: float | None) -> Delta | None:
+    if largest is None:
+        return None
+    from envdiff.answers import stated
+
+    return stated(largest)
 
 
 def _sides(options: ReportOptions) -> tuple[Fingerprint, Fingerprint]:

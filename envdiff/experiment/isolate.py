@@ -168,7 +168,7 @@ class Isolating:
             complete=found.complete,
             notes=self.notes,
         )
-        return replace(made, sentence=sentence(made, told_apart=yardstick.apart if yardstick else None))
+        return made._replace(sentence=sentence(made, told_apart=yardstick.apart if yardstick else None))
 
     def _rows(self, yardstick: Yardstick | None, found: Found) -> Iterable[Tried]:
         everything = frozenset(one.name for one in self.plan.switches)

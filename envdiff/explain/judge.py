@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
@@ -15,8 +15,7 @@ from envdiff.rulebook.conditions import holds
 Judged = Finding | RuledOut | Unexplained
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """What a judgement looks at: both environments and everything that is known."""
 
     comparison: Comparison
@@ -62,7 +61,7 @@ def _undecided(mismatch: Mismatch, case: Case) -> Finding | None:
                 continue
             doubts = [f"what is in force could not be concluded: {unread}", why if needed is None else ""]
             said = finding(rule, _standing_for(path, mismatch), case, doubts)
-            return replace(said, verdict=Verdict.CAN_MOVE)
+            return said._replace(verdict=Verdict.CAN_MOVE)
     return None
 
 
@@ -103,7 +102,7 @@ def gathered(findings: list[Finding], case: Case) -> list[Finding]:
 
 def _with_folded(first: Finding, other: Finding) -> Finding:
     rows = ((other.about, other.left.text, other.right.text), *other.folded)
-    return replace(first, folded=(*first.folded, *(row for row in rows if row not in first.folded)))
+    return first._replace(folded=(*first.folded, *(row for row in rows if row not in first.folded)))
 
 
 def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Finding:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from envdiff.report import Basis, Delta, Finding, Size, Steadiness, Verdict
 from envdiff.rulebook import LAYERS
 
@@ -48,7 +46,7 @@ def ranked(findings: list[Finding], delta: Delta | None) -> tuple[tuple[Finding,
     if delta is None:
         return tuple(sorted(findings, key=_without_delta)), ()
     size = size_of(delta)
-    judged = [replace(one, fits_delta=fits(one, size, delta.steadiness)) for one in findings]
+    judged = [one._replace(fits_delta=fits(one, size, delta.steadiness)) for one in findings]
     judged.sort(key=lambda one: _with_delta(one, size))
     return tuple(one for one in judged if one.fits_delta), tuple(one for one in judged if not one.fits_delta)
 

@@ -8,7 +8,7 @@ node is only parsed as a message when its attributes matter. Names stay bytes un
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,7 @@ class Body:
     """The nodes of the graph or of one function. Node numbers count from 0 within the body.
 
     ``inputs`` of node ``i`` are ``flat[starts[i]:starts[i + 1]]``: node numbers, or -1 for a name that is no node
-    here (an argument of the function). ``flat_names`` holds the names, without output number or control mark.
+    here (an argument of the function). Equal ``ops`` are one object.
     """
 
     names: list[bytes]
@@ -37,7 +37,6 @@ class Body:
     index: dict[bytes, int]
     starts: list[int]
     flat: list[int]
-    flat_names: list[bytes]
 
     @cached_property
     def users(self) -> Users:
@@ -46,15 +45,20 @@ class Body:
     def inputs(self, node: int) -> list[int]:
         return [at for at in self.flat[self.starts[node] : self.starts[node + 1]] if at >= 0]
 
-    def input_names(self, node: int) -> list[bytes]:
-        return self.flat_names[self.starts[node] : self.starts[node + 1]]
-
 
 class _Index(dict[bytes, int]):
     """-1 for a name that is not there."""
 
     def __missing__(self, name: bytes) -> int:
         return -1
+
+
+class _Once(dict[bytes, bytes]):
+    """The first of all equal texts: there are few operations, and one object each is quicker to make and to count."""
+
+    def __missing__(self, text: bytes) -> bytes:
+        self[text] = text
+        return text
 
 
 class Users:
@@ -146,21 +150,22 @@ class NodeTable:
         return [(node, self._data[int(begin[first + node]) : int(end[first + node])]) for node in pinned]
 
     def body(self, part: int) -> Body:
-        np, data = self._np, self._text
+        np = self._np
         first, stop = self._spans[part]
-        names, ops = (self._slices(key, first, stop) for key in ("name", "op"))
+        names = list(self._texts("name", first, stop))
+        ops = list(map(_Once().__getitem__, self._texts("op", first, stop)))
         index = _Index(zip(names, range(len(names)), strict=True))
         owner = self._columns["owner"]
         low, high = (int(np.searchsorted(owner, edge)) for edge in (first, stop))
-        begin, end = (column[low:high].tolist() for column in self._columns["input"])
-        flat_names = [data[start:finish] for start, finish in zip(begin, end, strict=True)]
+        # Looked up one by one and not kept: a hundred thousand more texts cost more memory than time.
+        flat = list(map(index.__getitem__, self._texts("input", low, high)))
         starts = np.searchsorted(owner[low:high], np.arange(first, stop + 1)).tolist()
-        return Body(names, ops, index, starts, list(map(index.__getitem__, flat_names)), flat_names)
+        return Body(names, ops, index, starts, flat)
 
-    def _slices(self, key: str, first: int, stop: int) -> list[bytes]:
+    def _texts(self, key: str, first: int, stop: int) -> Iterator[bytes]:
+        """What a column marks, from its row ``first`` to before ``stop``."""
         begin, end = (column[first:stop].tolist() for column in self._columns[key])
-        data = self._text
-        return [data[start:finish] for start, finish in zip(begin, end, strict=True)]
+        return map(self._text.__getitem__, map(slice, begin, end))
 
     def _scan(self) -> dict[str, Any]:
         np = self._np

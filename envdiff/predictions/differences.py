@@ -44,18 +44,22 @@ def differences(left: Array, right: Array) -> Differences:
 
 def _block(left: Array, right: Array, index: Index) -> tuple[int, int, tuple[Array, Array] | None]:
     x, y = left[index], right[index]
-    same_dtype = x.dtype == y.dtype
-    if same_dtype and x.dtype.kind not in "OSU" and np.array_equal(bits_of(x), bits_of(y)):
-        return 0, 0, None
     other = np.asarray(x != y)
-    if x.dtype.kind not in "iubOSU" and y.dtype.kind not in "iubOSU":
-        other &= ~(np.isnan(x) & np.isnan(y))
     values = int(np.count_nonzero(other))
+    if values and _has_nan(x) and _has_nan(y):
+        other &= ~(np.isnan(x) & np.isnan(y))
+        values = int(np.count_nonzero(other))
     if not values:
-        return (_other_bits(x, y) if same_dtype else 0), 0, None
-    picked = np.flatnonzero(other)
-    picked = picked[:: max(1, len(picked) // PER_BLOCK)]
+        return (_other_bits(x, y) if x.dtype == y.dtype else 0), 0, None
+    step = max(1, values // PER_BLOCK)
+    if values == x.size:  # there is nothing to look for
+        return values, values, (x.reshape(-1)[::step], y.reshape(-1)[::step])
+    picked = np.flatnonzero(other)[::step]
     return values, values, (x.reshape(-1)[picked], y.reshape(-1)[picked])
+
+
+def _has_nan(array: Array) -> bool:
+    return array.dtype.kind not in "iubOSU" and bool(np.isnan(array).any())
 
 
 def _other_bits(x: Array, y: Array) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envdiff.predictions.dtypes import dtype_name, is_floating, is_text
-from envdiff.predictions.measure_numbers import LARGE, Tally, distances, medians, tally
+from envdiff.predictions.measure_numbers import LARGE, Tally, distances, sample, tally
 from envdiff.predictions.measured import Measured, OutputMeasure, Specials, Standing
 from envdiff.predictions.top_class import Tops, top_classes
 from envdiff.report import Delta, OutputDelta, WorstRow
@@ -146,10 +146,11 @@ def _as_bytes(text: object) -> object:
 
 
 def _measure_numbers(names: dict[str, Any], left: Array, right: Array) -> OutputMeasure:
-    found = tally(left, right)
+    even = sample(left, right)
+    found = tally(left, right, even)
     specials = found.found()
     max_abs = float(found.row_max.max())
-    median_abs, median_ulp, sampled = medians(left, right)
+    median_abs, median_ulp = even.median_abs, even.median_ulp
     spread = _spread(found)
     tops = top_classes(left, right) if found.changed and left.size <= LARGE else None
     return OutputMeasure(
@@ -170,7 +171,7 @@ def _measure_numbers(names: dict[str, Any], left: Array, right: Array) -> Output
         specials=specials,
         worst=_worst(found.row_max, left, right),
         histogram=tuple(sorted(found.histogram.items())),
-        sampled=sampled,
+        sampled=even.size,
         **_flips(tops, left),
     )
 

@@ -49,13 +49,41 @@ class _Part:
     specials: Counter[str] = field(default_factory=Counter)
 
 
-def tally(left: Array, right: Array) -> Tally:
+@dataclass(frozen=True)
+class Sample:
+    """Distances and ULP distances (empty where dtypes differ or are exact) of an even sample of both arrays.
+
+    ``size`` is None when the sample is everything.
+    """
+
+    distance: Array
+    apart: Array
+    size: int | None
+
+    @property
+    def median_abs(self) -> float:
+        return float(np.median(self.distance))
+
+    @property
+    def median_ulp(self) -> float | None:
+        return float(np.median(self.apart)) if self.apart.size else None
+
+
+def sample(left: Array, right: Array) -> Sample:
+    """Of at most about a million elements."""
+    first, second = _evenly(left, right)
+    distance, _ = distances(first, second)
+    return Sample(distance, _ulps(first, second, distance), first.size if first.size < left.size else None)
+
+
+def tally(left: Array, right: Array, even: Sample) -> Tally:
     """Both arrays have the same shape with at least one axis and one element."""
     total = Tally(row_max=np.zeros(left.shape[0]))
     large = left.size > LARGE and left.dtype == right.dtype and left.dtype.kind == "f"
     work = _quick_part if large else _part
     if large:
-        _from_sample(total, left, right)
+        total.max_ulp = float(even.apart.max(initial=0))
+        total.histogram.update(_decades(even.distance))
     for part in over_blocks(lambda index: work(left[index], right[index], index), blocks(left.shape)):
         total.low, total.high = min(total.low, part.low), max(total.high, part.high)
         total.specials.update(part.specials)
@@ -72,13 +100,6 @@ def tally(left: Array, right: Array) -> Tally:
     return total
 
 
-def _from_sample(total: Tally, left: Array, right: Array) -> None:
-    first, second = even_sample(left, right)
-    distance, _ = distances(first, second)
-    total.max_ulp = float(_ulps(first, second, distance).max(initial=0))
-    total.histogram.update(_decades(distance))
-
-
 def _quick_part(left: Array, right: Array, index: Index) -> _Part:
     """As :func:`_part`, in one dtype and without ULP; a block with a NaN or an infinity takes the long way."""
     with np.errstate(invalid="ignore", over="ignore"):
@@ -91,7 +112,7 @@ def _quick_part(left: Array, right: Array, index: Index) -> _Part:
     bits = int(np.count_nonzero(bits_of(left) != bits_of(right)))
     if not bits:
         return _Part(index, float(low), float(high))
-    values = int(np.count_nonzero(gap))
+    values = int(np.count_nonzero(gap != 0))  # of booleans, which is several times as fast as of numbers
     return _Part(index, float(low), float(high), gap, bits, values, specials=+Counter(zero_signs=bits - values))
 
 
@@ -192,19 +213,10 @@ def _decades(distance: Array) -> Counter[int]:
     return Counter(dict(zip(decades.tolist(), counts.tolist(), strict=True)))
 
 
-def medians(left: Array, right: Array) -> tuple[float, float | None, int | None]:
-    """Median distance, median ULP distance, and the size of the sample when not everything was used."""
-    first, second = even_sample(left, right)
-    sampled = first.size if first.size < left.size else None
-    distance, _ = distances(first, second)
-    apart = _ulps(first, second, distance)
-    return float(np.median(distance)), float(np.median(apart)) if apart.size else None, sampled
-
-
-def even_sample(left: Array, right: Array) -> tuple[Array, Array]:
+def _evenly(left: Array, right: Array) -> tuple[Array, Array]:
     """Everything, or every n-th element of both, on one axis."""
-    if left.size <= SAMPLE:
-        return left.reshape(-1), right.reshape(-1)
-    step = left.size // SAMPLE | 1  # odd, so that it does not keep meeting one channel of an even layout
+    step = max(1, left.size // SAMPLE) | 1  # odd, so that it does not keep meeting one channel of an even layout
+    if left.flags.c_contiguous and right.flags.c_contiguous:
+        return left.reshape(-1)[::step], right.reshape(-1)[::step]
     at = np.unravel_index(np.arange(0, left.size, step), left.shape)
     return left[at], right[at]

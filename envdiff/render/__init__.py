@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from envdiff.errors import Misuse
 from envdiff.report import Report
@@ -13,8 +12,7 @@ TICKET = 65_536  # characters that a GitHub issue or comment takes
 SMALLEST = 8_192  # characters that an answer alone may need
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """How to show it. ``fingerprints`` are the two documents, left first, that a face may carry along."""
 
     width: int

@@ -1,13 +1,15 @@
 """What a report is made of once it is in words: small frozen pieces that every face lays out in its own way.
 
-Nobody compares or prints a piece, so the methods for that are not made: making them would take a tenth of a report.
+Named tuples, since making a frozen dataclass takes five times as long; those with a length of their own are dataclasses,
+without the methods for comparing and printing that nobody uses.
 A text in a piece is never markup. It may come from an environment that nobody trusts: see :mod:`.visible`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Mark(StrEnum):
@@ -20,8 +22,7 @@ class Mark(StrEnum):
     LINK = "link"  # the text is an https address from the rulebook
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Span:
+class Span(NamedTuple):
     """A run of text set in one way."""
 
     text: str
@@ -31,16 +32,14 @@ class Span:
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Badge:
+class Badge(NamedTuple):
     """A verdict: ``key`` chooses a colour, ``word`` says the same without one."""
 
     key: str
     word: str
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Pair:
+class Pair(NamedTuple):
     """A name and one or more lines."""
 
     name: str
@@ -59,7 +58,7 @@ class Table:
         return len(self.rows)
 
     def first(self, count: int) -> Table:
-        return replace(self, rows=self.rows[:count])
+        return Table(self.headers, self.rows[:count], self.numeric)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -75,8 +74,7 @@ class Bullets:
         return Bullets(self.items[:count])
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Card:
+class Card(NamedTuple):
     """One finding in words. ``brief`` is what is left of ``facts`` where there is little room.
 
     ``explained`` is the mechanism; ``measured``, ``changes``, ``raw`` and ``sources`` are folded away where a face can.
@@ -106,11 +104,10 @@ class Cards:
         return len(self.cards)
 
     def first(self, count: int) -> Cards:
-        return replace(self, cards=self.cards[:count])
+        return Cards(self.cards[:count], self.small)
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Point:
+class Point(NamedTuple):
     """One value on a scale; ``position`` is 0 at its low end and 1 at its high end."""
 
     name: str
@@ -118,8 +115,7 @@ class Point:
     text: str
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Zone:
+class Zone(NamedTuple):
     """A named stretch of a scale, from ``start`` to ``end``, both 0 to 1."""
 
     key: str
@@ -128,8 +124,7 @@ class Zone:
     end: float
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Scale:
+class Scale(NamedTuple):
     """Values on a logarithmic scale with named zones; ``ticks`` are (position, label)."""
 
     title: str
@@ -138,8 +133,7 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Section:
+class Section(NamedTuple):
     """One part of the report. ``key`` is stable: an anchor in HTML, and the name under which room is saved."""
 
     key: str
@@ -152,8 +146,7 @@ class Section:
     counted: bool = True  # the number of items is worth saying in the title
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Headline:
+class Headline(NamedTuple):
     """The first screen: the question answered, the cause, and what to do."""
 
     left: str
@@ -163,8 +156,7 @@ class Headline:
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class Outline:
+class Outline(NamedTuple):
     """A whole report in words, in reading order."""
 
     headline: Headline

@@ -6,7 +6,7 @@ Room is saved by whole rows, never by cutting text, so that no fence and no fold
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from envdiff.render.blocks import Bullets, Card, Cards, Headline, Outline, Pair, Scale, Section, Table
 from envdiff.render.markdown_text import cell, fenced, line, literal, units
@@ -40,8 +40,7 @@ FOLDS = {"measured": "measured effects", "changes": "known changes", "raw": "raw
 BAR = 36
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(NamedTuple):
     """How many items of each key are shown; a key that is not here is shown whole."""
 
     kept: Mapping[str, int]

@@ -2,73 +2,20 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
-import re
+import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from envdiff.errors import UnusableInput
 from envdiff.rulebook import conditions
-from envdiff.rulebook.model import ChangeTable, Rule, rule_from, table_from
+from envdiff.rulebook.book import Entry, Rulebook
+from envdiff.rulebook.model import Rule, rule_from
 
 # Part of the cache: raise it when the plain form of a rule changes.
-FORMAT = 3
-
-
-@dataclass(frozen=True)
-class Rulebook:
-    """All rules and change tables, checked against each other."""
-
-    rules: tuple[Rule, ...]
-    tables: dict[str, ChangeTable]
-
-    def __getitem__(self, rule_id: str) -> Rule:
-        found = next((rule for rule in self.rules if rule.id == rule_id), None)
-        if found is None:
-            import difflib
-
-            close = ", ".join(difflib.get_close_matches(rule_id, [rule.id for rule in self.rules], n=5))
-            raise UnusableInput(
-                f"there is no rule {rule_id!r}",
-                hint=f"did you mean one of: {close}" if close else "envdiff rules lists them",
-            )
-        return found
-
-    @property
-    def standing(self) -> tuple[Rule, ...]:
-        """Rules that look at every pair, whether or not the sides differ in what they are about."""
-        return tuple(rule for rule in self.rules if rule.standing)
-
-    def about(self, path: str) -> list[Rule]:
-        """Rules that speak of ``path``, the most specific first: by name, by longer pattern, by more conditions."""
-        named = [(len(path) + 1, rule) for rule in self._by_path.get(path, ())]
-        named += [
-            (len(glob), rule)
-            for start, glob, rule in self._globs
-            # What stands before the first wildcard decides nearly always, and costs no regular expression.
-            if path.startswith(start) and fnmatch.fnmatchcase(path, glob)
-        ]
-        named.sort(key=lambda pair: (-pair[0], -len(json.dumps(pair[1].when)), pair[1].id))
-        return [rule for _, rule in named]
-
-    @cached_property
-    def _by_path(self) -> dict[str, list[Rule]]:
-        found: dict[str, list[Rule]] = {}
-        for rule in self.rules:
-            for path in rule.about if not rule.standing else ():
-                found.setdefault(path, []).append(rule)
-        return found
-
-    @cached_property
-    def _globs(self) -> list[tuple[str, str, Rule]]:
-        """(text before the first wildcard, pattern, rule)."""
-        pairs = [(path, rule) for rule in self.rules if not rule.standing for path in rule.about]
-        return [(re.split(r"[*?[]", path, maxsplit=1)[0], path, rule) for path, rule in pairs if set(path) & set("*?[")]
+FORMAT = 4
 
 
 def load_rulebook(folders: Sequence[Path] = (), *, cache: Path | None = None) -> Rulebook:
@@ -79,10 +26,22 @@ def load_rulebook(folders: Sequence[Path] = (), *, cache: Path | None = None) ->
     root = Path(__file__).parent
     rule_files = [*_yaml_files(root / "rules"), *(file for folder in folders for file in _folder(folder))]
     table_files = _yaml_files(root / "changes")
-    plain = _plain(rule_files, table_files, cache)
-    rules = sorted((rule_from(plain[file]) for file in rule_files), key=lambda rule: rule.id)
-    tables = [table_from(plain[file]) for file in table_files]
-    return Rulebook(tuple(rules), {table.id: table for table in tables})
+    if cache is None:
+        return _book(_validated(rule_files, table_files))
+    signs = _signs([*rule_files, *table_files])
+    content = _kept(cache, signs)
+    if content is None:
+        content = _validated(rule_files, table_files)
+        _keep(cache, signs, content)
+    return _book(content)
+
+
+def _book(content: bytes) -> Rulebook:
+    """``content``: a line of entries of the rules, a line of ids of the tables, then a line for each of both."""
+    entries, tables, *texts = content.decode("ascii").split("\n")
+    found = tuple(Entry(rule, tuple(about), standing, length) for rule, about, standing, length in json.loads(entries))
+    rules = dict(zip((entry.id for entry in found), texts[: len(found)], strict=True))
+    return Rulebook(found, rules, dict(zip(json.loads(tables), texts[len(found) :], strict=True)))
 
 
 def load_rule(file: Path) -> Rule:
@@ -101,50 +60,56 @@ def _yaml_files(folder: Path) -> list[str]:
         return sorted(entry.path for entry in entries if entry.name.endswith(".yaml"))
 
 
-def _plain(rule_files: list[str], table_files: list[str], cache: Path | None) -> dict[str, Any]:
-    """Every file as validated plain data, from the cache when no file has changed."""
-    if cache is None:
-        return _validated(rule_files, table_files)
-    files = [*rule_files, *table_files]
-    signs: list[Any] = [FORMAT, *([file, at.st_mtime_ns, at.st_size] for file in files for at in [os.stat(file)])]  # noqa: PTH116
+def _signs(files: list[str]) -> bytes:
+    """What changes when a file does, or this module's idea of the cache."""
+    found = [(file, os.stat(file)) for file in files]  # noqa: PTH116
+    return json.dumps([FORMAT, *((file, at.st_mtime_ns, at.st_size) for file, at in found)]).encode()
+
+
+def _kept(cache: Path, signs: bytes) -> bytes | None:
+    """What :func:`_keep` wrote, if no file has changed since and all of it is there."""
     try:
-        stored = json.loads(cache.read_bytes())
-        if stored["signs"] == signs:
-            return {file: stored["plain"][file] for file in files}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # none yet, or damaged: it is made anew
-    plain = _validated(rule_files, table_files)
-    _store(cache, {"signs": signs, "plain": plain})
-    return plain
+        head, _, content = cache.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return content if head == _head(signs, content) else None
 
 
-def _store(cache: Path, content: dict[str, Any]) -> None:
+def _head(signs: bytes, content: bytes) -> bytes:
+    return b"%d %s" % (zlib.crc32(content), signs)
+
+
+def _keep(cache: Path, signs: bytes, content: bytes) -> None:
     """Keep the validated form if the disk allows; without it the next start is merely slower."""
     partial = cache.with_name(f"{cache.name}.{os.getpid()}")
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content), encoding="utf-8")
+        partial.write_bytes(_head(signs, content) + b"\n" + content)
         partial.replace(cache)
     except OSError:
         partial.unlink(missing_ok=True)
 
 
-def _validated(rule_files: list[str], table_files: list[str]) -> dict[str, Any]:
-    """Every file through the door, and the rules checked against each other and against the tables."""
+def _validated(rule_files: list[str], table_files: list[str]) -> bytes:
+    """Every file through the door, and the rules checked against each other and against the tables; see :func:`_book`."""
     from envdiff.rulebook.door import ChangeTableDocument
 
-    tables = {file: _through(ChangeTableDocument, _with_sources(_read_yaml(file)), file) for file in table_files}
-    known = {_stem(file) for file in table_files}
-    rules: dict[str, Any] = {}
+    tables = [_through(ChangeTableDocument, _with_sources(_read_yaml(file)), file) for file in table_files]
+    known = {table["id"] for table in tables}
+    rules: list[dict[str, Any]] = []
     by_id: dict[str, str] = {}
     for file in rule_files:
-        rules[file] = rule = _checked_rule(file)
+        rule = _checked_rule(file)
         if rule["id"] in by_id:
             raise UnusableInput(f"id: {by_id[rule['id']]} has the same", subject=file)
         by_id[rule["id"]] = file
         if rule["changes"] is not None and rule["changes"] not in known:
             raise UnusableInput(f"changes: there is no table {rule['changes']!r}", subject=file)
-    return {**tables, **rules}
+        rules.append(rule)
+    rules.sort(key=lambda rule: str(rule["id"]))
+    entries = [(rule["id"], rule["about"], rule["standing"], len(json.dumps(rule["when"] or {}))) for rule in rules]
+    lines = [entries, [table["id"] for table in tables], *rules, *tables]
+    return "\n".join(json.dumps(line) for line in lines).encode("ascii")
 
 
 def _checked_rule(file: str) -> dict[str, Any]:

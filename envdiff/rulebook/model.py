@@ -1,10 +1,8 @@
 """What a rule and a table of known changes are, once they are through the door."""
 
-from __future__ import annotations
-
+# No postponed annotations here: a named tuple compiles each one that is a text.
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from envdiff.report import Basis, Size, Source, Steadiness, Verdict
 
@@ -13,8 +11,7 @@ from envdiff.report import Basis, Size, Source, Steadiness, Verdict
 LAYERS = ("artifact", "input", "precision", "behaviour", "kernels", "order", "host")
 
 
-@dataclass(frozen=True)
-class Needs:
+class Needs(NamedTuple):
     """What must be in use for the rule to matter; see :class:`envdiff.rulebook.door.NeedsDocument`."""
 
     ops: tuple[str, ...]
@@ -22,8 +19,7 @@ class Needs:
     entry: str | None
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """What is known about one kind of mismatch.
 
     ``about`` are paths or patterns; ``confirm_env`` maps a variable to the values to try (None: unset), ``confirm_do``
@@ -53,8 +49,7 @@ class Rule:
     sources: tuple[Source, ...]
 
 
-@dataclass(frozen=True)
-class KnownChange:
+class KnownChange(NamedTuple):
     """One known change: ``version`` is the first release that has it, ``acts`` where: graph, keras, python or xla."""
 
     version: str
@@ -67,8 +62,7 @@ class KnownChange:
     sources: tuple[Source, ...]
 
 
-@dataclass(frozen=True)
-class ChangeTable:
+class ChangeTable(NamedTuple):
     """All known changes of one thing between its versions."""
 
     id: str

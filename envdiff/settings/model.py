@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
 from envdiff.fingerprint import FactValue, Fingerprint, Unread, Withheld
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """What TensorFlow will really do, with the trail of how that was concluded.
 
     ``value`` is None when it could not be concluded; ``unread`` then says why. ``explains`` are the raw facts that
@@ -30,8 +29,7 @@ class Setting:
         return f"setting.{self.name}"
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """A fingerprint as settings read it: typed, with "not read" kept apart from "not set"."""
 
     fingerprint: Fingerprint

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -16,8 +16,7 @@ from envdiff.settings.onednn import onednn
 NOT_APPLICABLE = "n/a"
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """One row of the table."""
 
     name: str
@@ -35,8 +34,7 @@ def variables() -> tuple[Variable, ...]:
     return tuple(Variable(**row) for rows in groups.values() for row in rows)
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What a variable needs in order to act: asked once for all of them."""
 
     version: Version | None
