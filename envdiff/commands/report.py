@@ -36,6 +36,7 @@ class ReportOptions:
     step_summary: bool
     delta: float | None
     inputs: tuple[Path, Path] | None
+    isolation: Path | None
     config: Path | None
 
 
@@ -45,7 +46,9 @@ def run_report(options: ReportOptions) -> int:
     left, right = _sides(options)
     ignore = {**config.ignore, **_ignored(options.ignore)}
     delta = stated(options.delta) if options.delta is not None else None
-    report = api.report(left, right, ignore=ignore, rules=config.rules, delta=delta, inputs=options.inputs)
+    report = api.report(
+        left, right, ignore=ignore, rules=config.rules, delta=delta, inputs=options.inputs, isolation=options.isolation
+    )
     write(_rendered(report, left, right, options, config), options.output)
     if options.step_summary:
         _append_summary(report, os.environ)

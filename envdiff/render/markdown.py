@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from envdiff.render.blocks import Bullets, Card, Cards, Headline, Outline, Pair, Scale, Section, Table
 from envdiff.render.markdown_text import cell, fenced, line, literal, units
-from envdiff.render.outline import outline
 from envdiff.render.wording import count
-from envdiff.report import Report
 
 # What gives way first when the room gets small; those that FOLDS names are the folded parts of findings.
 GIVES_WAY = (
@@ -30,6 +28,9 @@ GIVES_WAY = (
     "too-small",
     "sources",
     "unread",
+    "not-recreated",
+    "unsteady",
+    "isolation",
     "findings",
     "delta",
     "sides",
@@ -50,9 +51,8 @@ class Room:
         return min(self.kept.get(key, there_are), there_are)
 
 
-def markdown(report: Report, *, limit: int, generator: str) -> str:
+def markdown(words: Outline, *, limit: int, generator: str) -> str:
     """At most ``limit`` characters, counted as GitHub's editor does (UTF-16 units)."""
-    words = outline(report)
     page = _Page(words, limit, generator)
     room = Room({})
     for key in GIVES_WAY:
