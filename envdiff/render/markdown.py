@@ -29,6 +29,7 @@ GIVES_WAY = (
     "sources",
     "unread",
     "not-recreated",
+    "void",
     "unsteady",
     "isolation",
     "findings",

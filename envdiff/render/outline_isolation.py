@@ -23,13 +23,14 @@ VERIFIED = {
         None: "not shown: it was not tried, or the trials were void or unclear",
     },
 }
-HEADERS = ("switch", "left", "right", "alone", "all but this", "closes", "given the others", "trials", "verdict")
+HEADERS = ("switch", "left", "right", "alone", "all but this", "closes", "with others", "trials", "verdict")
 NUMERIC = frozenset({5, 6, 7})
 LEGEND = (
     "Alone: left with this switch thrown, held against left. All but this: right without it, held against right. "
-    "Closes: its share of the gap alone; given the others: what opens again without it. Effects hide each other and do "
-    "not add up."
+    "Closes: its share of the gap alone; with others: what opens again when it is taken out of right. Effects hide each "
+    "other and do not add up."
 )
+UNIT = ("switch", "switches")
 IN_ANSWER = 5  # names on the first screen
 IN_ROWS = 20  # row numbers
 
@@ -53,7 +54,7 @@ def isolation_outline(isolation: Isolation) -> Outline:
 
 def isolation_sections(isolation: Isolation) -> tuple[Section, ...]:
     """The table, what is not steady, and what was not run; a report takes them in as they are."""
-    return (_switches(isolation), _unsteady(isolation.unsteady), _not_recreated(isolation))
+    return (_switches(isolation), _void(isolation), _unsteady(isolation.unsteady), _not_recreated(isolation))
 
 
 def proof(isolation: Isolation) -> Iterable[Pair]:
@@ -62,7 +63,8 @@ def proof(isolation: Isolation) -> Iterable[Pair]:
         yield Pair("Culprits", tuple(_culprits(isolation)))
         yield Pair("Forwards", (plain(VERIFIED["forward"][isolation.forward]),))
         yield Pair("Backwards", (plain(VERIFIED["backward"][isolation.backward]), *_kept_from(isolation)))
-    yield Pair("Noise", (_noise(isolation),))
+    yield Pair("Noise", (plain(_noise(isolation)),))
+    yield Pair("Gap", (plain(_gap(isolation)),))
     yield Pair("Trials", (plain(_trials(isolation)),))
 
 
@@ -84,7 +86,7 @@ def _pairs(isolation: Isolation) -> Iterable[Pair]:
         yield Pair("Re-created", (plain(f"right, as it was run here, closes {closes} of the gap to the real one"),))
     if isolation.not_recreated:
         lost = _listed([about for about, _ in isolation.not_recreated])
-        yield Pair("Not run", ((*lost, *plain("; no switch here throws this")),))
+        yield Pair("Not run", ((*lost, *plain(" (no switch here throws it)")),))
 
 
 def _restless(side: Unsteady) -> Line:
@@ -99,8 +101,7 @@ def _culprits(isolation: Isolation) -> Iterable[Line]:
     for at, names in enumerate(isolation.sets):
         if len(isolation.sets) > 1:
             yield plain("either" if at == 0 else "or")
-        for name in names[:IN_ANSWER]:
-            yield _thrown(by_name[name])
+        yield from (_thrown(by_name[name]) for name in names[:IN_ANSWER])
         if len(names) > IN_ANSWER:
             yield plain(f"and {len(names) - IN_ANSWER:,} more")
 
@@ -116,17 +117,26 @@ def _kept_from(isolation: Isolation) -> Iterable[Line]:
         yield (*_listed(isolation.hidden), *plain(f" then {verb} the answers"))
 
 
-def _noise(isolation: Isolation) -> Line:
-    gap = f"the sides are apart by {_size(isolation.gap)}"
-    if isolation.exact and isolation.noise == (0.0, 0.0):
-        return plain(f"none: each side agrees with itself bit for bit; {gap}")
-    left, right = map(_size, isolation.noise)
-    how = "compared bit by bit" if isolation.exact else "compared by distance, not bit by bit"
-    return plain(f"left contradicts itself by {left}, right by {right}; {gap}; {how}")
+def _noise(isolation: Isolation) -> str:
+    left, right = isolation.noise
+    if left == right == 0:
+        return "none: each side agrees with itself" + (", bit for bit" if isolation.exact else "")
+    if left is right is isolation.gap is None and isolation.exact:
+        return "not measured"
+    return f"left is off from itself by {_size(left)}, right by {_size(right)}"
+
+
+def _gap(isolation: Isolation) -> str:
+    how = (
+        "compared bit by bit" if isolation.exact else "compared by distance, since the sides are not steady to the bit"
+    )
+    return f"{_size(isolation.gap)} between the sides, {how}"
 
 
 def _size(size: float | None) -> str:
-    return "no finite number" if size is None else f"{number(size)} of the output's range"
+    if size is None:
+        return "no finite number"
+    return f"{number(size)} of the output's range" if size else "nothing"
 
 
 def _trials(isolation: Isolation) -> str:
@@ -148,7 +158,7 @@ def _listed(names: Sequence[str]) -> Line:
 def _switches(isolation: Isolation) -> Section:
     ordered = sorted(isolation.switches, key=lambda one: _place(one.verdict))
     table = Table(HEADERS, tuple(_row(one) for one in ordered), NUMERIC)
-    return Section("isolation", "What running it showed", plain(LEGEND), table, ("switch", "switches"))
+    return Section("isolation", "What running it showed", plain(LEGEND), table, UNIT)
 
 
 def _place(verdict: str) -> int:
@@ -157,7 +167,6 @@ def _place(verdict: str) -> int:
 
 def _row(tried: Tried) -> tuple[Line, ...]:
     guilty = tried.verdict == "culprit"
-    reason = plain(f": {shorten(flow(tried.why), TRAIL)}") if tried.why else ()
     return (
         (Span(shorten(tried.name, VALUE), Mark.STRONG if guilty else Mark.PLAIN),),
         value(tried.left) if tried.left else muted("–"),
@@ -167,7 +176,7 @@ def _row(tried: Tried) -> tuple[Line, ...]:
         _part(tried.share),
         _part(tried.share_given),
         plain(f"{tried.trials:,}"),
-        (Span(tried.verdict, Mark.STRONG if guilty else Mark.PLAIN), *reason),
+        (Span(tried.verdict, Mark.STRONG if guilty else Mark.PLAIN),),
     )
 
 
@@ -181,27 +190,36 @@ def _part(part: float | None) -> Line:
 
 def _percent(part: float) -> str:
     """A share that can be below nothing and above everything: an answer further away than the other side."""
-    return share(part) if 0 <= part <= 1 else f"{number(part * 100)} %"
+    return share(part) if 0 <= part <= 1 else f"{part * 100:,.0f} %" if abs(part) < 100 else f"{number(part * 100)} %"
+
+
+def _void(isolation: Isolation) -> Section:
+    rows = tuple((plain(tried.name), prose(tried.why, TRAIL)) for tried in isolation.switches if tried.why)
+    lead = plain("These took no effect, or left the model without an answer: nothing is said of them.")
+    return Section("void", "Void", lead, Table(("switch", "why"), rows), UNIT)
 
 
 def _unsteady(sides: Sequence[Unsteady]) -> Section:
-    rows = tuple(
-        (plain(side.side), plain(_kind(side)), prose(what, VALUE), prose(how, TRAIL))
-        for side in sides
-        for what, how in (side.tried or (("nothing", ""),))
+    """A column a side: what it does when nothing is changed, and what each attempt made of it."""
+    attempts = dict.fromkeys(what for side in sides for what, _ in side.tried)
+    first = (plain("nothing"), *(plain(_kind(side)) for side in sides))
+    rows = (
+        (prose(what, VALUE), *(prose(dict(side.tried).get(what, "not tried"), TRAIL) for side in sides))
+        for what in attempts
     )
+    headers = ("what was changed", *(side.side for side in sides))
     lead = plain("A side that contradicts itself: its answers change though nothing was changed.")
-    table = Table(("side", "it changes", "tried against it", "and then"), rows)
+    table = Table(headers, (first, *rows) if sides else ())
     return Section("unsteady", "Not steady, and what steadies it", lead, table, ("attempt", "attempts"), counted=False)
 
 
 def _kind(side: Unsteady) -> str:
     size = "" if side.size is None else f", by {_size(side.size)}"
     if side.rows is None:
-        return f"{side.kind}{size}"
+        return f"changes {side.kind}{size}"
     shown = ", ".join(str(row) for row in side.rows[:IN_ROWS])
     more = f" and {len(side.rows) - IN_ROWS:,} more" if len(side.rows) > IN_ROWS else ""
-    return f"{side.kind}{size}, in {'row' if len(side.rows) == 1 else 'rows'} {shown}{more}"
+    return f"changes {side.kind}{size}, in {'row' if len(side.rows) == 1 else 'rows'} {shown}{more}"
 
 
 def _not_recreated(isolation: Isolation) -> Section:

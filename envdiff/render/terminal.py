@@ -45,6 +45,7 @@ BADGES = {
 # How much of each section is shown; a section that is not here is shown whole.
 SHOWN = {
     "isolation": 8,
+    "void": 5,
     "unsteady": 8,
     "not-recreated": 5,
     "findings": 5,
