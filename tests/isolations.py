@@ -6,6 +6,11 @@ from typing import Any
 
 from envdiff.report import Isolation, Tried, Unsteady
 
+OTHER_PYTHON = (
+    "The right side is run by another interpreter than it was captured from: python.version is 3.11.7 here and 3.11.9 in "
+    "the fingerprint."
+)
+
 
 def tried(name: str = "TF_ENABLE_ONEDNN_OPTS", verdict: str = "cleared", **over: Any) -> Tried:
     guilty = verdict == "culprit"
@@ -88,8 +93,7 @@ def two_together() -> Isolation:
         trials_run=12,
         trials_known=7,
         complete=False,
-        notes=("The right side is run by another interpreter than it was captured from: python.version is 3.11.7 here "
-               "and 3.11.9 in the fingerprint.",),
+        notes=(OTHER_PYTHON,),
     )  # fmt: skip
 
 
@@ -98,7 +102,9 @@ def each_suffices() -> Isolation:
     return isolation(
         tried("TF_ENABLE_ONEDNN_OPTS", "culprit", left="1", right="0", share=1.0, share_given=0.0, all_but="same"),
         tried("ONEDNN_VERBOSE", left="not set", right="1"),
-        tried("instruction set", "culprit", about="setting.kernel_isa", left="AVX512_CORE", right="AVX2", all_but="same"),
+        tried(
+            "instruction set", "culprit", about="setting.kernel_isa", left="AVX512_CORE", right="AVX2", all_but="same"
+        ),
         sets=(("TF_ENABLE_ONEDNN_OPTS",), ("instruction set",)),
         sentence="Each of these by itself turns left's answers into right's: TF_ENABLE_ONEDNN_OPTS; instruction set, and "
         "right without them answers as left (9 trials, compared bit by bit).",

@@ -182,7 +182,7 @@ def _section(section: Section, room: Room) -> Iterable[str]:
         for card in body.cards:
             yield from _small_card(card, room) if body.small else _card(card, room)
         return
-    text = _bullets(body) if isinstance(body, Bullets) else _table(body)
+    text = _bullets(body) if isinstance(body, Bullets) else as_table(body)
     yield from _folded(count(len(body), *section.unit), (text,)) if section.folded else (text,)
 
 
@@ -214,7 +214,7 @@ def _card_folds(card: Card, room: Room) -> Iterable[str]:
         if part and kept:
             shown = part.first(kept)
             yield from _folded(
-                f"{name} ({kept:,})", (_bullets(shown) if isinstance(shown, Bullets) else _table(shown),)
+                f"{name} ({kept:,})", (_bullets(shown) if isinstance(shown, Bullets) else as_table(shown),)
             )
 
 
@@ -233,7 +233,8 @@ def _bullets(bullets: Bullets) -> str:
     return "\n".join(f"- {line(item)}" for item in bullets.items)
 
 
-def _table(table: Table) -> str:
+def as_table(table: Table) -> str:
+    """A table in which a cell stays a cell."""
     align: Callable[[int], str] = lambda at: "--:" if at in table.numeric else "---"  # noqa: E731
     rows = [
         [literal(header).replace("|", r"\|") for header in table.headers],
