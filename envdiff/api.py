@@ -57,12 +57,14 @@ def report(
     rules: Sequence[Path] = (),
     delta: Delta | None = None,
     inputs: tuple[Path, Path] | None = None,
+    isolation: Isolation | str | Path | None = None,
 ) -> Report:
     """What differs between two environments and which of it can move predictions, the likely cause first.
 
     ``ignore`` maps path patterns to the reason for leaving them out; ``rules`` are folders of further rules; ``delta``
     is the difference of the predictions, by default measured from the answers in the fingerprints. ``inputs`` are two
-    dumps of the arrays that enter the model, one of each side. Raises :class:`envdiff.errors.UnusableInput`.
+    dumps of the arrays that enter the model, one of each side. ``isolation`` is what ``envdiff isolate`` found, or the
+    JSON file that it wrote: what was shown by running it decides. Raises :class:`envdiff.errors.UnusableInput`.
     """
     from envdiff.compare import compare
     from envdiff.explain import explain
@@ -81,7 +83,15 @@ def report(
 
         (one, other), said = with_inputs(one, other, inputs)
         notes = (*notes, *said)
-    return explain(compare(one, other), rulebook(rules), delta=delta, ignore=ignore, notes=notes)
+    shown = load_isolation(isolation) if isinstance(isolation, str | Path) else isolation
+    return explain(compare(one, other), rulebook(rules), delta=delta, ignore=ignore, notes=notes, isolation=shown)
+
+
+def load_isolation(path: str | Path) -> Isolation:
+    """What ``envdiff isolate --format json`` wrote. Raises :class:`envdiff.errors.UnusableInput` for anything else."""
+    from envdiff.isolation_file import load_isolation as load_file
+
+    return load_file(Path(path))
 
 
 def isolate(

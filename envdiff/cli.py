@@ -101,6 +101,7 @@ def report(
     step_summary: options.StepSummary = False,
     delta: options.DeltaOption = None,
     inputs: options.Inputs = None,
+    isolation: options.IsolationFile = None,
     config: options.ConfigFile = None,
 ) -> int:
     """Say whether two environments can predict differently, because of what, how sure, and what to do."""
@@ -109,7 +110,7 @@ def report(
     return run_report(
         ReportOptions(
             left, right, format and format.value, output, fail_on and fail_on.value, tuple(ignore or ()), full,
-            step_summary, delta, inputs, config,
+            step_summary, delta, inputs, isolation, config,
         )
     )  # fmt: skip
 

@@ -25,6 +25,17 @@ SCHEMA = f"{SCHEMA_FAMILY}{SCHEMA_VERSION}"
 MAX_BYTES = 64 * 2**20
 MAX_PATH = 1000
 
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a file should be: how messages call it, and the command that writes one."""
+
+    name: str
+    command: str
+
+
+FINGERPRINT = Wanted("fingerprint", "envdiff capture -o FILE")
+
 Scalar = str | int | float | bool | None
 FactValue = Scalar | tuple[Scalar, ...]
 
@@ -152,7 +163,7 @@ def load(source: str | Path, *, stdin: bool = False) -> Fingerprint:
     return loaded if stdin else replace(loaded, folder=str(Path(source).parent))
 
 
-def read_bounded(path: Path, *, stdin: bool = False) -> bytes:
+def read_bounded(path: Path, *, stdin: bool = False, wanted: Wanted = FINGERPRINT) -> bytes:
     """The bytes of an input, at most :data:`MAX_BYTES`; raises :class:`UnusableInput`."""
     name = "standard input" if stdin else str(path)
     try:
@@ -162,14 +173,14 @@ def read_bounded(path: Path, *, stdin: bool = False) -> bytes:
             with path.open("rb") as file:
                 raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise UnusableInput("there is no such file", subject=name, hint="envdiff capture -o FILE makes one") from error
+        raise UnusableInput("there is no such file", subject=name, hint=f"{wanted.command} makes one") from error
     except OSError as error:
         raise UnusableInput(f"it cannot be read: {error.strerror or error}", subject=name) from error
     if len(raw) > MAX_BYTES:
         raise UnusableInput(
-            f"it is larger than {MAX_BYTES // 2**20} MB: no fingerprint is",
+            f"it is larger than {MAX_BYTES // 2**20} MB: no {wanted.name} is",
             subject=name,
-            hint="give the file that envdiff capture wrote",
+            hint=f"give the file that {wanted.command} wrote",
         )
     return raw
 
@@ -179,26 +190,25 @@ def parse(raw: bytes, name: str) -> Fingerprint:
     return from_document(parse_json(raw, name), name)
 
 
-def parse_json(raw: bytes, name: str) -> Any:
+def parse_json(raw: bytes, name: str, wanted: Wanted = FINGERPRINT) -> Any:
     """Strict JSON: no duplicate keys, no NaN, bounded depth; raises :class:`UnusableInput` saying where it broke."""
+    again = f"write it again: {wanted.command}"
     if not raw.strip():
-        raise UnusableInput("it is empty", subject=name, hint="the capture that should have written it did not end")
+        raise UnusableInput("it is empty", subject=name, hint="the command that should have written it did not end")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnusableInput("it is not UTF-8 text, so it is no JSON", subject=name, hint=_CAPTURE_AGAIN) from error
+        raise UnusableInput("it is not UTF-8 text, so it is no JSON", subject=name, hint=again) from error
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         cut = " (it ends early: was the copy complete?)" if error.pos >= len(text.rstrip()) else ""
-        raise UnusableInput(
-            f"it is not valid JSON at {where}: {error.msg}{cut}", subject=name, hint=_CAPTURE_AGAIN
-        ) from error
+        raise UnusableInput(f"it is not valid JSON at {where}: {error.msg}{cut}", subject=name, hint=again) from error
     except RecursionError as error:
-        raise UnusableInput("it is nested too deeply to be a fingerprint", subject=name, hint=_CAPTURE_AGAIN) from error
+        raise UnusableInput(f"it is nested too deeply: no {wanted.name} is", subject=name, hint=again) from error
     except ValueError as error:
-        raise UnusableInput(f"it is not usable JSON: {error}", subject=name, hint=_CAPTURE_AGAIN) from error
+        raise UnusableInput(f"it is not usable JSON: {error}", subject=name, hint=again) from error
 
 
 _CAPTURE_AGAIN = "capture again: envdiff capture -o FILE"

@@ -39,6 +39,7 @@ class Document(StrEnum):
 
     FINGERPRINT = "fingerprint"
     REPORT = "report"
+    ISOLATION = "isolation"
 
 
 def _option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002
@@ -107,6 +108,9 @@ Inputs = Annotated[
     _option(
         metavar="LEFT RIGHT", help="Two dumps of what enters the model (npz npy json, or folders of envdiff.record)."
     ),
+]
+IsolationFile = Annotated[
+    Path | None, _option("--isolation", help="What envdiff isolate --format json found: it decides, and is shown.")
 ]
 
 # isolate

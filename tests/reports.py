@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import isolations
 
 from envdiff.report import (
     Answer,
@@ -292,9 +295,23 @@ def cannot_tell() -> Report:
     )
 
 
+def isolated() -> Report:
+    """The same, after the switches were thrown."""
+    shown = isolations.one_culprit()
+    before = onednn_one_side()
+    because = "shown by running it: left with TF_ENABLE_ONEDNN_OPTS thrown answers as right"
+    return replace(
+        before,
+        answer=Answer(Verdict.MOVES, shown.sentence),
+        findings=tuple(replace(one, because=because) for one in before.findings),
+        isolation=replace(shown, notes=("The left side is run by another interpreter than it was captured from.",)),
+    )
+
+
 REAL = {
     "onednn-one-side": onednn_one_side,
     "versions-apart": versions_apart,
     "nothing-can-move": nothing_can_move,
     "cannot-tell": cannot_tell,
+    "isolated": isolated,
 }

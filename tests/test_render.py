@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import isolations
 import jsonschema
 import pytest
 import reports
@@ -23,7 +24,7 @@ from envdiff.render.outline import outline
 from envdiff.render.schema_v1 import ReportV1
 from envdiff.render.visible import inert, shorten
 from envdiff.render.wording import BADGES, SIZE_WORDS, number, share, whole
-from envdiff.report import Answer, Basis, Delta, Report, Shown, Size, Source, Steadiness, Verdict
+from envdiff.report import Answer, Basis, Delta, Isolation, Report, Shown, Size, Source, Steadiness, Unsteady, Verdict
 from envdiff.words import BASES, SIZES, STEADINESS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -157,6 +158,18 @@ def hostile_report(text: str) -> Report:
         unread=(gap._replace(path=text, reason=text, how_to_read=text, side=text),),
         notes=(text,),
         full=((text, text, text),),
+        isolation=hostile_isolation(text),
+    )  # fmt: skip
+
+
+def hostile_isolation(text: str) -> Isolation:
+    """The same for an isolation; ``about`` is the finding's, so that both are shown."""
+    void = isolations.tried(text, "void", about=text, left=text, right=text, why=text)
+    guilty = isolations.tried(f"{text} ", "culprit", about=text, left=text, right=text)
+    side = Unsteady(text, text, 0.1, (1,), (text,), ((text, text),))
+    return isolations.isolation(
+        guilty, void, left=text, right=text, sentence=text, hidden=(text,), unsteady=(side,), reproduced=0.5,
+        not_recreated=((text, text),), notes=(text,),
     )  # fmt: skip
 
 
@@ -215,7 +228,7 @@ def test_the_first_screen_answers(name: str) -> None:
             SIZES[finding.size],
             BASES[finding.basis],
             finding.fix.replace("`", ""),
-            *finding.confirm,
+            *(() if report.isolation else finding.confirm),
         )
         assert all(squeezed(each) in screen for each in wanted)
 

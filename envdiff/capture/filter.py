@@ -61,3 +61,9 @@ def empty_document(label: str, kind: str, reached_by: str) -> dict[str, Any]:
     subject = probe.subject_of(label, label, kind, reached_by)
     document: dict[str, Any] = probe.document(probe.Record(None), subject, "static")
     return document
+
+
+def without_homes(text: str) -> str:
+    """``text`` with home directories, which name their owner, written as ~."""
+    hidden: str = _probe().hide_home(text)
+    return hidden

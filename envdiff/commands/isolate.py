@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -160,7 +161,7 @@ def _rendered(found: Isolation, shape: str, output: Path | None) -> str:
         found,
         shape,
         width=shutil.get_terminal_size().columns,
-        colour=to_screen and wants_colour(),
+        colour=to_screen and wants_colour(os.environ),
         generator=f"envdiff {__version__}",
     )
 

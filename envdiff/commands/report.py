@@ -34,6 +34,7 @@ class ReportOptions(NamedTuple):
     step_summary: bool
     delta: float | None
     inputs: tuple[Path, Path] | None
+    isolation: Path | None
     config: Path | None
 
 
@@ -43,8 +44,9 @@ def run_report(options: ReportOptions) -> int:
     left, right = _sides(options)
     ignore = {**config.ignore, **_ignored(options.ignore)}
     report = api.report(
-        left, right, ignore=ignore, rules=config.rules, delta=_stated(options.delta), inputs=options.inputs
-    )
+        left, right, ignore=ignore, rules=config.rules, delta=_stated(options.delta), inputs=options.inputs,
+        isolation=options.isolation,
+    )  # fmt: skip
     write(_rendered(report, left, right, options, config), options.output)
     if options.step_summary:
         _append_summary(report, os.environ)

@@ -61,6 +61,7 @@ class Prepared:
 
     isolating: Isolating
     task: Callable[[Knobs], Task]
+    versions: tuple[Mapping[str, Any], Mapping[str, Any]]  # facts of the two interpreters
     every_switch: bool
 
     def run(self) -> Isolation:
@@ -71,9 +72,11 @@ class Prepared:
         """End what still runs."""
         self.isolating.trials.close()
 
-    @property
-    def journal(self) -> Journal:
-        return self.isolating.trials.journal
+    def bundle(self, found: Isolation, path: Path) -> None:
+        """What was found, as two commands for somebody else: see :func:`envdiff.experiment.bundle.write_bundle`."""
+        from envdiff.experiment.bundle import write_bundle
+
+        write_bundle(path, self.isolating.plan, self.task, found, versions=self.versions)
 
 
 def prepare(request: IsolateRequest, book: Rulebook, cache: Path, watcher: Watcher | None = None) -> Prepared:
@@ -105,7 +108,7 @@ def prepare(request: IsolateRequest, book: Rulebook, cache: Path, watcher: Watch
     )
     labels = (request.left.label, request.right.label)
     isolating = Isolating(planned, trials, labels, _reference(request, rows), tuple(_notes(request, here)))
-    return Prepared(isolating, task, request.every_switch)
+    return Prepared(isolating, task, (here[0].facts, here[-1].facts), request.every_switch)
 
 
 def _ends(request: IsolateRequest, here: Sequence[Here], place: Path) -> Ends:

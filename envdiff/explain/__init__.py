@@ -10,8 +10,9 @@ from envdiff.explain.answer import answer, side
 from envdiff.explain.gaps import gaps
 from envdiff.explain.judge import Case, gathered, idle, judge, standing_findings
 from envdiff.explain.model import weights_told
+from envdiff.explain.proof import is_of, with_isolation
 from envdiff.explain.rank import ranked, solved
-from envdiff.report import Delta, Finding, Ignored, Report, RuledOut, SameInEffect, Unexplained
+from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
 
 __all__ = ["explain"]
@@ -24,19 +25,35 @@ def explain(
     delta: Delta | None = None,
     ignore: Mapping[str, str] | None = None,
     notes: tuple[str, ...] = (),
+    isolation: Isolation | None = None,
 ) -> Report:
     """The finished answer.
 
     ``ignore`` maps path patterns to the reason why the user leaves them out of the verdict; ``notes`` are what a reader
-    must know about ``delta``.
+    must know about ``delta``; ``isolation`` is what was shown by running it, which outranks the rules.
     """
+    shown = isolation is not None and bool(isolation.forward) and is_of(isolation, comparison)
+    report = _by_rules(comparison, book, delta, ignore or {}, notes, shown=shown)
+    return report if isolation is None else with_isolation(report, isolation, comparison)
+
+
+def _by_rules(
+    comparison: Comparison,
+    book: Rulebook,
+    delta: Delta | None,
+    ignore: Mapping[str, str],
+    notes: tuple[str, ...],
+    *,
+    shown: bool,
+) -> Report:
+    """``shown``: what it is was shown by running it, so that nobody need look further."""
     case = Case(comparison, book)
-    kept, ignored = _without_ignored(comparison.mismatches, ignore or {})
+    kept, ignored = _without_ignored(comparison.mismatches, ignore)
     judged = [judge(mismatch, case) for mismatch in kept]
     found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
     findings, too_small = ranked(gathered(found, case), delta)
     unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
-    unread = gaps(comparison, solved=solved(findings, delta))
+    unread = gaps(comparison, solved=shown or solved(findings, delta))
     return Report(
         left=side(comparison.left, comparison.left_settings),
         right=side(comparison.right, comparison.right_settings),

@@ -1,4 +1,4 @@
-"""One report, four faces. Each is imported when it is asked for: Markdown does not cost a terminal library."""
+"""A report or an isolation, four faces. Each is imported when it is asked for: Markdown costs no terminal library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from envdiff.errors import Misuse
-from envdiff.report import Report
+from envdiff.render.blocks import Outline
+from envdiff.report import Isolation, Report
 
 TICKET = 65_536  # characters that a GitHub issue or comment takes
 SMALLEST = 8_192  # characters that an answer alone may need
@@ -21,6 +22,13 @@ class Look(NamedTuple):
     limit: int
     fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None
     generator: str
+
+
+class Content(NamedTuple):
+    """What is shown, in words or as the public document; made when a face asks for it."""
+
+    words: Callable[[], Outline]
+    document: Callable[[], dict[str, Any]]
 
 
 def render(
@@ -39,13 +47,44 @@ def render(
     ``width`` (columns), ``colour`` and ``full`` (nothing shortened) are for the terminal, ``limit`` (characters) for
     Markdown, ``fingerprints`` for HTML. ``generator`` names the program and its version.
     """
-    face = FACES.get(format)
-    if face is None:
-        raise Misuse(f"there is no format {format!r}", subject="--format", hint=f"one of: {', '.join(FACES)}")
     if limit < SMALLEST:
         raise Misuse(f"{limit:,} characters are too few for a report", hint=f"allow at least {SMALLEST:,}")
     look = Look(width or 80, bool(colour), full, limit, fingerprints, generator)
-    return face(report, look)
+    return _face(format)(_report(report, generator), look)
+
+
+def render_isolation(
+    isolation: Isolation,
+    format: str,  # noqa: A002
+    *,
+    width: int | None = None,
+    colour: bool | None = None,
+    generator: str = "envdiff",
+) -> str:
+    """``isolation`` on its own, in one of the formats of :func:`render`; nothing is shortened in the terminal."""
+    look = Look(width or 80, bool(colour), True, TICKET, None, generator)
+    return _face(format)(_isolation(isolation, generator), look)
+
+
+def _face(name: str) -> Callable[[Content, Look], str]:
+    face = FACES.get(name)
+    if face is None:
+        raise Misuse(f"there is no format {name!r}", subject="--format", hint=f"one of: {', '.join(FACES)}")
+    return face
+
+
+def _report(report: Report, generator: str) -> Content:
+    from envdiff.render.json_v1 import document
+    from envdiff.render.outline import outline
+
+    return Content(lambda: outline(report), lambda: document(report, generator))
+
+
+def _isolation(isolation: Isolation, generator: str) -> Content:
+    from envdiff.render.isolation_v1 import isolation_document
+    from envdiff.render.outline_isolation import isolation_outline
+
+    return Content(lambda: isolation_outline(isolation), lambda: isolation_document(isolation, generator))
 
 
 def report_schema() -> dict[str, Any]:
@@ -55,31 +94,31 @@ def report_schema() -> dict[str, Any]:
     return schema()
 
 
-def _terminal(report: Report, look: Look) -> str:
+def _terminal(content: Content, look: Look) -> str:
     from envdiff.render.terminal import terminal
 
-    return terminal(report, width=look.width, colour=look.colour, full=look.full, generator=look.generator)
+    return terminal(content.words(), width=look.width, colour=look.colour, full=look.full, generator=look.generator)
 
 
-def _markdown(report: Report, look: Look) -> str:
+def _markdown(content: Content, look: Look) -> str:
     from envdiff.render.markdown import markdown
 
-    return markdown(report, limit=look.limit, generator=look.generator)
+    return markdown(content.words(), limit=look.limit, generator=look.generator)
 
 
-def _html(report: Report, look: Look) -> str:
+def _html(content: Content, look: Look) -> str:
     from envdiff.render.html import html
 
-    return html(report, fingerprints=look.fingerprints, generator=look.generator)
+    return html(content.words(), fingerprints=look.fingerprints, generator=look.generator)
 
 
-def _json(report: Report, look: Look) -> str:
+def _json(content: Content, _look: Look) -> str:
     from envdiff.render.json_v1 import as_json
 
-    return as_json(report, generator=look.generator)
+    return as_json(content.document())
 
 
-FACES: Mapping[str, Callable[[Report, Look], str]] = {
+FACES: Mapping[str, Callable[[Content, Look], str]] = {
     "terminal": _terminal,
     "markdown": _markdown,
     "html": _html,

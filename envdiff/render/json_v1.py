@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
+from envdiff.render.isolation_v1 import isolation_document
 from envdiff.report import Change, Delta, Finding, OutputDelta, Report, Shown, Side, Source
 
 SCHEMA = "envdiff/report/1"
 
 
-def as_json(report: Report, *, generator: str) -> str:
+def as_json(document: Mapping[str, Any]) -> str:
     """ASCII only: no character in a value can change what a terminal or a log shows."""
-    text = json.dumps(document(report, generator), indent=2, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
     return text.replace("\x7f", "\\u007f") + "\n"
 
 
@@ -58,6 +60,7 @@ def document(report: Report, generator: str) -> dict[str, Any]:
         "ignored": [{**_mismatch(each.path, each.left, each.right), "reason": each.reason} for each in report.ignored],
         "notes": list(report.notes),
         "mismatches": [_mismatch(*each) for each in report.full],
+        "isolation": isolation_document(report.isolation, generator) if report.isolation else None,
     }
 
 

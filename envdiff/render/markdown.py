@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 from envdiff.render.blocks import Bullets, Card, Cards, Headline, Outline, Pair, Scale, Section, Table
 from envdiff.render.markdown_text import cell, fenced, line, literal, units
-from envdiff.render.outline import outline
 from envdiff.render.wording import count
-from envdiff.report import Report
 
 # What gives way first when the room gets small; those that FOLDS names are the folded parts of findings.
 GIVES_WAY = (
@@ -30,6 +28,10 @@ GIVES_WAY = (
     "too-small",
     "sources",
     "unread",
+    "not-recreated",
+    "void",
+    "unsteady",
+    "isolation",
     "findings",
     "delta",
     "sides",
@@ -49,9 +51,8 @@ class Room(NamedTuple):
         return min(self.kept.get(key, there_are), there_are)
 
 
-def markdown(report: Report, *, limit: int, generator: str) -> str:
+def markdown(words: Outline, *, limit: int, generator: str) -> str:
     """At most ``limit`` characters, counted as GitHub's editor does (UTF-16 units)."""
-    words = outline(report)
     page = _Page(words, limit, generator)
     room = Room({})
     for key in GIVES_WAY:
@@ -180,7 +181,7 @@ def _section(section: Section, room: Room) -> Iterable[str]:
         for card in body.cards:
             yield from _small_card(card, room) if body.small else _card(card, room)
         return
-    text = _bullets(body) if isinstance(body, Bullets) else _table(body)
+    text = _bullets(body) if isinstance(body, Bullets) else as_table(body)
     yield from _folded(count(len(body), *section.unit), (text,)) if section.folded else (text,)
 
 
@@ -212,7 +213,7 @@ def _card_folds(card: Card, room: Room) -> Iterable[str]:
         if part and kept:
             shown = part.first(kept)
             yield from _folded(
-                f"{name} ({kept:,})", (_bullets(shown) if isinstance(shown, Bullets) else _table(shown),)
+                f"{name} ({kept:,})", (_bullets(shown) if isinstance(shown, Bullets) else as_table(shown),)
             )
 
 
@@ -231,7 +232,8 @@ def _bullets(bullets: Bullets) -> str:
     return "\n".join(f"- {line(item)}" for item in bullets.items)
 
 
-def _table(table: Table) -> str:
+def as_table(table: Table) -> str:
+    """A table in which a cell stays a cell."""
     align: Callable[[int], str] = lambda at: "--:" if at in table.numeric else "---"  # noqa: E731
     rows = [
         [literal(header).replace("|", r"\|") for header in table.headers],

@@ -22,6 +22,7 @@ from envdiff.render.blocks import (
     Zone,
 )
 from envdiff.render.outline_finding import card, size
+from envdiff.render.outline_isolation import isolation_sections, proof
 from envdiff.render.visible import flow, shorten
 from envdiff.render.wording import (
     AGREEMENT,
@@ -54,7 +55,9 @@ MISMATCHES = ("mismatch", "mismatches")
 
 def outline(report: Report) -> Outline:
     """The whole report, without the sections that would be empty."""
+    shown = report.isolation
     sections = (
+        *(isolation_sections(shown) if shown else ()),
         _sides(report),
         _delta(report.delta) if report.delta else None,
         _worst_rows(report.delta) if report.delta else None,
@@ -66,7 +69,7 @@ def outline(report: Report) -> Outline:
         _unread(report),
         _unexplained(report),
         _ignored(report),
-        _notes(report.notes),
+        _notes((*report.notes, *(shown.notes if shown else ()))),
         _full(report),
     )
     return Outline(_headline(report), tuple(each for each in sections if each and len(each.body)))
@@ -77,7 +80,8 @@ def outline(report: Report) -> Outline:
 
 def _headline(report: Report) -> Headline:
     answer = report.answer
-    pairs = [*_cause(report.findings[:1]), *_measured(report.delta), *_action(report), *_rest(report)]
+    shown = proof(report.isolation) if report.isolation else ()
+    pairs = [*_cause(_first(report)), *shown, *_measured(report.delta), *_action(report), *_rest(report)]
     return Headline(
         left=_label(report.left.label),
         right=_label(report.right.label),
@@ -85,6 +89,13 @@ def _headline(report: Report) -> Headline:
         sentence=prose(answer.sentence, TRAIL),
         pairs=tuple(pair for pair in pairs if pair.lines),
     )
+
+
+def _first(report: Report) -> Sequence[Finding]:
+    """The finding to begin with; none when what was shown to be the cause is no finding."""
+    isolation = report.isolation
+    guilty = {one.about for one in isolation.switches if one.name in isolation.culprits} if isolation else set()
+    return [one for one in report.findings[:1] if not guilty or one.about in guilty]
 
 
 def _cause(first: Sequence[Finding]) -> Iterable[Pair]:
@@ -113,8 +124,9 @@ def _output_in_short(name: str, output: OutputDelta) -> Line:
 
 def _action(report: Report) -> Iterable[Pair]:
     confirm: tuple[str, ...] = ()
-    for finding in report.findings[:1]:
-        confirm = finding.confirm[:IN_ANSWER]
+    shown = report.isolation is not None and bool(report.isolation.culprits)
+    for finding in _first(report):
+        confirm = () if shown else finding.confirm[:IN_ANSWER]
         yield Pair("Fix", (prose(finding.fix, TRAIL),) if finding.fix.strip() else ())
         yield Pair("Confirm", tuple(step(each) for each in confirm))
     steps = [each for each in report.answer.next_steps if each not in confirm]
@@ -275,10 +287,10 @@ def _ruled_out(report: Report) -> Section:
 def _reason(why: str, rule: str, ones: Sequence[RuledOut]) -> tuple[Line, ...]:
     if len(ones) == 1:
         (one,) = ones
-        return (value(one.about), _or_dash(one.left), _or_dash(one.right), prose(why, TRAIL), value(rule))
+        return (value(one.about), _or_dash(one.left), _or_dash(one.right), prose(why, TRAIL), _or_dash(rule))
     names = ", ".join(one.about for one in ones[:IN_REASON])
     more = f" and {len(ones) - IN_REASON:,} more" if len(ones) > IN_REASON else ""
-    return ((*value(names), *plain(more)), _or_dash(""), _or_dash(""), prose(why, TRAIL), value(rule))
+    return ((*value(names), *plain(more)), _or_dash(""), _or_dash(""), prose(why, TRAIL), _or_dash(rule))
 
 
 def _unread(report: Report) -> Section:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from envdiff.isolation_schema import IsolationV1
+
 Number = Annotated[float, Field(allow_inf_nan=False)] | Literal["NaN", "Infinity", "-Infinity"]
 Verdict = Literal["moves", "can-move", "harmless", "cannot-tell"]
 Size = Literal["none", "last-bits", "small", "visible", "any"]
@@ -188,6 +190,7 @@ class ReportV1(_Part):
     ignored: list[Ignored]
     notes: list[str]
     mismatches: list[Mismatch]
+    isolation: IsolationV1 | None
 
 
 def report_schema() -> dict[str, Any]:

@@ -19,15 +19,14 @@ from envdiff.render.blocks import (
     Headline,
     Line,
     Mark,
+    Outline,
     Pair,
     Scale,
     Section,
     Table,
 )
-from envdiff.render.outline import outline
 from envdiff.render.visible import inert
 from envdiff.render.wording import count
-from envdiff.report import Report
 
 NARROWEST, WIDEST = 40, 120
 STYLES = {
@@ -45,6 +44,10 @@ BADGES = {
 }
 # How much of each section is shown; a section that is not here is shown whole.
 SHOWN = {
+    "isolation": 8,
+    "void": 5,
+    "unsteady": 8,
+    "not-recreated": 5,
     "findings": 5,
     "too-small": 3,
     "same-in-effect": 5,
@@ -58,9 +61,10 @@ SHOWN = {
 }
 STACKED = 64  # characters of one line of a stacked row
 COLUMNS_SIDE_BY_SIDE = 3  # a table with more is stacked when the terminal is narrow
+NUMBERS_SIDE_BY_SIDE = 7  # numbers are short
 
 
-def terminal(report: Report, *, width: int, colour: bool, full: bool, generator: str) -> str:
+def terminal(words: Outline, *, width: int, colour: bool, full: bool, generator: str) -> str:
     """``full`` shows what is otherwise shortened; what was shortened is always counted."""
     out = StringIO()
     console = Console(
@@ -74,7 +78,6 @@ def terminal(report: Report, *, width: int, colour: bool, full: bool, generator:
         emoji=False,
         legacy_windows=False,
     )
-    words = outline(report)
     console.print(_headline(words.headline))
     for section in words.sections:
         console.print(_section(section, min(console.width, WIDEST), full))
@@ -168,7 +171,8 @@ def _pairs(pairs: Iterable[Pair]) -> Grid:
 
 
 def _table(table: Table, width: int) -> RenderableType:
-    if len(table.headers) > COLUMNS_SIDE_BY_SIDE and not table.numeric and width < WIDEST:
+    most = NUMBERS_SIDE_BY_SIDE if table.numeric else COLUMNS_SIDE_BY_SIDE
+    if len(table.headers) > most and width < WIDEST:
         return Group(*(_stacked(table.headers, row) for row in table.rows))
     grid = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for at, header in enumerate(table.headers):
