@@ -207,7 +207,11 @@ def test_without_a_culprit_the_rules_speak_first() -> None:
 
     assert alike.answer.verdict is judged(LEFT, {}).answer.verdict
     assert alike.answer.sentence.endswith("By running it: They answer alike.")
-    assert "could not decide it" in because(alike, ONEDNN)
+    assert "isolate threw it together with all others, and the sides answered alike" in because(alike, ONEDNN)
+    assert alike.answer.next_steps == ()
+    assert "Cause  " not in render(alike, "terminal").partition("What running it showed")[0]
+    noisy = shown(onednn("undecided"), gap=0.0, exact=False)
+    assert "could not decide it" in because(noisy, ONEDNN)
 
 
 def test_a_cause_that_was_cleared_is_not_in_the_sentence() -> None:
