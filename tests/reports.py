@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import isolations
@@ -300,11 +299,10 @@ def isolated() -> Report:
     shown = isolations.one_culprit()
     before = onednn_one_side()
     because = "shown by running it: left with TF_ENABLE_ONEDNN_OPTS thrown answers as right"
-    return replace(
-        before,
+    return before._replace(
         answer=Answer(Verdict.MOVES, shown.sentence),
-        findings=tuple(replace(one, because=because) for one in before.findings),
-        isolation=replace(shown, notes=("The left side is run by another interpreter than it was captured from.",)),
+        findings=tuple(one._replace(because=because) for one in before.findings),
+        isolation=shown._replace(notes=("The left side is run by another interpreter than it was captured from.",)),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ def test_one_of_another_pair_is_a_note_and_decides_nothing() -> None:
     for over in ({"left": "a", "right": "b"}, {"left": "right", "right": "left"}):
         report = shown(onednn("culprit"), **over)
 
-        assert replace(report, notes=before.notes) == before
+        assert report._replace(notes=before.notes) == before
         assert "it is not used here" in " ".join(report.notes)
 
 
@@ -207,7 +206,11 @@ def test_without_a_culprit_the_rules_speak_first() -> None:
 
     assert alike.answer.verdict is judged(LEFT, {}).answer.verdict
     assert alike.answer.sentence.endswith("By running it: They answer alike.")
-    assert "could not decide it" in because(alike, ONEDNN)
+    assert "isolate threw it together with all others, and the sides answered alike" in because(alike, ONEDNN)
+    assert alike.answer.next_steps == ()
+    assert "Cause  " not in render(alike, "terminal").partition("What running it showed")[0]
+    noisy = shown(onednn("undecided"), gap=0.0, exact=False)
+    assert "could not decide it" in because(noisy, ONEDNN)
 
 
 def test_a_cause_that_was_cleared_is_not_in_the_sentence() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ def test_the_table_begins_with_the_culprits_and_ends_with_what_was_cleared() -> 
     ],
 )
 def test_the_badge_says_how_well_it_is_proven(over: dict[str, Any], badge: str) -> None:
-    assert badge in render_isolation(replace(isolations.one_culprit(), **over), "terminal")
+    assert badge in render_isolation(isolations.one_culprit()._replace(**over), "terminal")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +197,7 @@ DAMAGED = {
     "twice": (document(switches=[switch(), switch()]), "a name occurs twice"),
     "hidden from nowhere": (document(hidden=["TZ"]), "a name is not among the switches"),
     "proof of nothing": (
-        isolation_document(replace(isolations.noise(), forward=True), ""),
+        isolation_document(isolations.noise()._replace(forward=True), ""),
         "there is no culprit that could be",
     ),
 }

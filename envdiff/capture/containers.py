@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envdiff.capture.chunks import ChunkStream
 from envdiff.capture.talk import LARGEST_ANSWER
 from envdiff.errors import EnvdiffError, UnusableInput, WorldFailed
 
@@ -275,7 +276,7 @@ def _unpack(chunks: Iterator[bytes], folder: Path, path: str) -> Path:
     try:
         with (
             told(path, "copying"),
-            tarfile.open(fileobj=io.BufferedReader(_Stream(chunks), 1 << 20), mode="r|") as archive,
+            tarfile.open(fileobj=io.BufferedReader(ChunkStream(chunks), 1 << 20), mode="r|") as archive,
         ):
             for member in archive:
                 parts = [part for part in member.name.split("/") if part not in ("", ".")]
@@ -294,27 +295,6 @@ def _unpack(chunks: Iterator[bytes], folder: Path, path: str) -> Path:
     if top is None:
         raise WorldFailed("it is neither a file nor a folder", subject=path)
     return top
-
-
-class _Stream(io.RawIOBase):
-    """Chunks as something that can be read; each byte is copied once."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            part = next(self._chunks, None)
-            if part is None:
-                return 0
-            self._rest = memoryview(part)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
 
 
 def _highest(api: APIClient) -> str:

@@ -69,6 +69,7 @@ class Ends:
     vary: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     packages: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name -> (folder, version there)
     versions: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})  # facts of the two interpreters, as found here
+    own: bool = True  # these are the interpreters of the fingerprints, not others
 
 
 def plan(report: Report, comparison: Comparison, ends: Ends) -> Plan:
@@ -136,7 +137,8 @@ def _places(ends: Ends) -> list[Switch]:
             if left.get(path) != right.get(path)
         )
         patches = {"python": ends.python}, {"python": ends.right_python}
-        made.append(Switch("interpreter", "tensorflow.version", *patches, shows, (_versions(left), _versions(right))))
+        about = "tensorflow.version" if ends.own else ""  # clearing another one clears nothing of the fingerprint
+        made.append(Switch("interpreter", about, *patches, shows, (_versions(left), _versions(right))))
     if ends.image:
         made.append(
             Switch(

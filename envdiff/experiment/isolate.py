@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from envdiff.capture import filter as secrets
 from envdiff.errors import WorldFailed
 from envdiff.experiment.journal import Ended
 from envdiff.experiment.knobs import Knobs, patched
@@ -247,7 +248,7 @@ def _position(knobs: Mapping[str, Any]) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "not set"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else secrets.without_homes(str(value))
 
 
 def _short(reason: str) -> str:

@@ -122,6 +122,7 @@ def _ends(request: IsolateRequest, here: Sequence[Here], place: Path) -> Ends:
         vary=_placed(request),
         packages=request.packages,
         versions=(here[0].facts, here[-1].facts),
+        own=not _notes(request, here),
     )
 
 

@@ -32,6 +32,7 @@ OPEN: Mapping[str, str] = {
     "undecided": "isolate could not decide it: trials with it were void or unclear, or were not run",
     "void": "isolate could not throw it",
 }
+ALIKE = "isolate threw it together with all others, and the sides answered alike, on this model and these rows"
 # Switches that bring a whole place along: what they are about is a part of what was changed.
 WHOLE: Mapping[str, str] = {
     "interpreter": "the whole interpreter with all its packages was changed, not this alone",
@@ -145,13 +146,18 @@ class Proven:
     def _told(self, finding: Finding) -> Finding:
         """A finding that stays, with what was tried of it."""
         tried = self.by_about.get(finding.about, ())
-        said = [_with_why(OPEN[one.verdict], one) for one in tried if _open(one) and one.verdict in OPEN]
+        said = [self._left_open(one) for one in tried if _open(one) and one.verdict in OPEN]
         said += [
             f"isolate did not run it: {why}" for what, why in self.isolation.not_recreated if what == finding.about
         ]
         if not tried and finding.about.startswith(IN_AN_INTERPRETER):
             said += [ALONG[one.verdict] for one in self.isolation.switches if _is_interpreter(one)]
         return finding._replace(because="; ".join(dict.fromkeys(part for part in (finding.because, *said) if part)))
+
+    def _left_open(self, tried: Tried) -> str:
+        if tried.verdict == "undecided" and _alike(self.isolation):
+            return ALIKE
+        return f"{OPEN[tried.verdict]}: {tried.why}" if tried.why else OPEN[tried.verdict]
 
     def _shown(self, finding: Finding) -> Finding:
         """A finding that was shown to be the cause. What the rules doubted of it is settled."""
@@ -217,19 +223,20 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _with_why(said: str, tried: Tried) -> str:
-    return f"{said}: {tried.why}" if tried.why else said
-
-
 def _answer(by_rules: Answer, isolation: Isolation) -> Answer:
+    lost = tuple(f"{about}: {why}" for about, why in isolation.not_recreated[:STEPS])
     if isolation.culprits:
         whole = isolation.forward and isolation.backward and isolation.reproduced in (None, 1.0)
-        steps = () if whole else tuple(f"{about}: {why}" for about, why in isolation.not_recreated[:STEPS])
-        return Answer(Verdict.MOVES, isolation.sentence, steps)
+        return Answer(Verdict.MOVES, isolation.sentence, () if whole else lost)
     # A switch that was cleared was searched for, and nothing is searched for where the sides answer alike.
     differ = any(one.verdict == "cleared" for one in isolation.switches)
     verdict = Verdict.MOVES if differ else by_rules.verdict
-    return by_rules._replace(verdict=verdict, sentence=f"{by_rules.sentence} By running it: {isolation.sentence}")
+    sentence = f"{by_rules.sentence} By running it: {isolation.sentence}"
+    return Answer(verdict, sentence, lost if _alike(isolation) else by_rules.next_steps)
+
+
+def _alike(isolation: Isolation) -> bool:
+    return isolation.exact and isolation.gap == 0
 
 
 def _other_pair(isolation: Isolation, comparison: Comparison) -> str:

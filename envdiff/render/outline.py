@@ -92,10 +92,13 @@ def _headline(report: Report) -> Headline:
 
 
 def _first(report: Report) -> Sequence[Finding]:
-    """The finding to begin with; none when what was shown to be the cause is no finding."""
+    """The finding to begin with; none when what was shown to be the cause is no finding, or when nothing was moved."""
     isolation = report.isolation
-    guilty = {one.about for one in isolation.switches if one.name in isolation.culprits} if isolation else set()
-    return [one for one in report.findings[:1] if not guilty or one.about in guilty]
+    if isolation is None:
+        return report.findings[:1]
+    guilty = {one.about for one in isolation.switches if one.name in isolation.culprits}
+    alike = isolation.exact and isolation.gap == 0
+    return [one for one in report.findings[:1] if (one.about in guilty if guilty else not alike)]
 
 
 def _cause(first: Sequence[Finding]) -> Iterable[Pair]:
