@@ -41,6 +41,7 @@ class Steadiness(StrEnum):
 class Basis(StrEnum):
     """How we know."""
 
+    OBSERVED = "observed"
     MEASURED = "measured"
     DOCUMENTED = "documented"
     REASONED = "reasoned"

@@ -27,6 +27,7 @@ LAYER_WORDS = {
     "host": "the host",
 }
 BASES = {
+    Basis.OBSERVED: "observed: seen in what these two sides answered, number by number",
     Basis.MEASURED: "measured: experiments showed this effect",
     Basis.DOCUMENTED: "documented: documentation or source code says so (see the sources)",
     Basis.REASONED: "reasoned: follows from how TensorFlow works; not shown by an experiment",

@@ -12,7 +12,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)] | Literal["NaN", "Infinity
 Verdict = Literal["moves", "can-move", "harmless", "cannot-tell"]
 Size = Literal["none", "last-bits", "small", "visible", "any"]
 Steadiness = Literal["stable", "call-to-call", "start-to-start"]
-Basis = Literal["measured", "documented", "reasoned"]
+Basis = Literal["observed", "measured", "documented", "reasoned"]
 Count = Annotated[int, Field(ge=0)]
 
 

@@ -27,6 +27,7 @@ SETTINGS: tuple[Callable[[Facts], Setting], ...] = (
     precision.bf16_rewrite,
     precision.fp16_rewrite,
     compilation.xla_auto_jit,
+    compilation.xla_clustering,
     compilation.xla_every_function,
     compilation.xla_options,
     compilation.grappler,

@@ -7,6 +7,13 @@ import shlex
 from envdiff.settings.devices import device
 from envdiff.settings.model import Facts, Setting, minor, quoted, tensorflow_bool
 
+# Of TF_XLA_FLAGS: what shapes clusters, and of that what has a setting of its own or only writes and checks.
+CLUSTERING = ("--tf_xla_", "--tf_mlir_enable_mlir_bridge")
+TOLD_OR_INERT = (
+    "--tf_xla_auto_jit", "--tf_xla_cpu_global_jit", "--tf_xla_clustering_debug", "--tf_xla_deterministic_cluster_names",
+    "--tf_xla_print_", "--tf_xla_check_", "--tf_xla_use_device_api", "--tf_xla_enable_device_api", "--tf_xla_sparse_core",
+)  # fmt: skip
+
 # Flags of XLA_FLAGS that only dump, log or profile, and so cannot move a number.
 INERT_XLA_FLAGS = ("--xla_dump", "--xla_hlo_profile", "--xla_log", "--xla_gpu_dump", "--xla_enable_dumping")
 
@@ -34,6 +41,17 @@ def xla_auto_jit(facts: Facts) -> Setting:
     return Setting("xla_auto_jit", "on", asked, explains)
 
 
+def xla_clustering(facts: Facts) -> Setting:
+    """What else TF_XLA_FLAGS asks of XLA: which operations it may have, when it compiles, from where it loads code."""
+    flags, unread = _flags(facts, "TF_XLA_FLAGS")
+    if unread:
+        return Setting("xla_clustering", None, "", ("env.TF_XLA_FLAGS",), unread)
+    acting = sorted(flag for flag in flags if flag.startswith(CLUSTERING) and not flag.endswith(("=false", "=0")))
+    words = " ".join(flag for flag in acting if not flag.startswith(TOLD_OR_INERT))
+    trail = quoted("TF_XLA_FLAGS", facts.env("TF_XLA_FLAGS"))
+    return Setting("xla_clustering", words or "default", trail, ("env.TF_XLA_FLAGS",) if words else ())
+
+
 def xla_every_function(facts: Facts) -> Setting:
     """Whether every tf.function is compiled by default."""
     name = "TF_FUNCTION_JIT_COMPILE_DEFAULT"
@@ -53,7 +71,8 @@ def xla_options(facts: Facts) -> Setting:
     flags, unread = _flags(facts, "XLA_FLAGS")
     if unread:
         return Setting("xla_options", None, "", explains, unread)
-    acting = sorted(flag for flag in flags if flag.startswith("--") and not flag.startswith(INERT_XLA_FLAGS))
+    idle = (*INERT_XLA_FLAGS, "--xla_gpu_") if device(facts).value == "cpu" else INERT_XLA_FLAGS
+    acting = sorted(flag for flag in flags if flag.startswith("--") and not flag.startswith(idle))
     return Setting("xla_options", " ".join(acting) or "default", quoted("XLA_FLAGS", facts.env("XLA_FLAGS")), explains)
 
 

@@ -21,7 +21,8 @@ def device(facts: Facts) -> Setting:
         return Setting("device", "cpu", reason, explains)
     count = facts.number("gpu.count")
     if count is None:
-        return Setting("device", None, "", explains, facts.why_unread("gpu.count") or "GPUs were not looked for")
+        unread = facts.why_unread("gpu.count")
+        return Setting("device", None if unread else "cpu", "" if unread else "no GPU was found", explains, unread)
     return Setting("device", "gpu", f"{count} GPU{'s' if count > 1 else ''} and a build that uses them", explains)
 
 
@@ -61,8 +62,8 @@ def tf32(facts: Facts) -> Setting:
         return Setting("tf32", "n/a", f"no GPU in use: {used.trail}", explains)
     capability = as_version(facts.text("gpu.0.compute_capability"))
     version = facts.version()
-    if used.value is None or capability is None or version is None:
-        why = used.unread or facts.why_unread("gpu.0.compute_capability", "tensorflow.version")
+    if used.value is None or capability is None:
+        why = used.unread or facts.why_unread("gpu.0.compute_capability")
         return Setting("tf32", None, "", explains, why or "the GPU's compute capability is not known")
     needed = as_version(tables.tf32_capability())
     assert needed is not None
@@ -72,9 +73,11 @@ def tf32(facts: Facts) -> Setting:
         return Setting("tf32", "off", "NVIDIA_TF32_OVERRIDE=0 forbids it to NVIDIA's libraries", explains)
     if facts.flag("runtime.tf32") is False:
         return Setting("tf32", "off", "the program switched it off", explains)
-    if minor(version) < tables.tf32_since():
+    if version is not None and minor(version) < tables.tf32_since():
         return Setting("tf32", "off", f"TensorFlow {version} does not use it", explains)
     told = "TensorFlow says it is on" if facts.flag("runtime.tf32") else "nothing switches it off"
+    if version is None:
+        told += " in any release that knows such a GPU"
     return Setting("tf32", "on", f"{told}; compute capability {capability}", explains)
 
 

@@ -7,7 +7,7 @@ from envdiff.settings.model import Facts, Setting, minor, quoted
 
 def generation(facts: Facts) -> Setting:
     """``2``, ``3`` or ``2 (legacy)``: what ``tf.keras`` means here. A served graph does not use Keras at all."""
-    explains = ("env.TF_USE_LEGACY_KERAS", "keras.generation", "keras.legacy", "keras.package")
+    explains = ("env.TF_USE_LEGACY_KERAS", "keras.generation", "keras.legacy")
     version = facts.version()
     if version is None:
         unread = facts.why_unread("tensorflow.version") or "the TensorFlow version is not known"

@@ -24,14 +24,18 @@ def bf16_rewrite(facts: Facts) -> Setting:
     """Whether a graph pass casts float32 operations to bfloat16 on the CPU; needs oneDNN."""
     asked = [name for name in BF16_REWRITES if facts.value(f"runtime.grappler.{name}") in (True, "on")]
     asked += [name for name in BF16_REWRITES if rewriter(facts, name) == "ON"]
+    flag = "serving.flag.mixed_precision"
+    explains = (flag, "serving.flag_source.mixed_precision")
+    if facts.text(flag) == "bfloat16":  # any other value is a line in the server's log, and nothing else
+        asked.append("--mixed_precision=bfloat16")
     if not asked:
-        return Setting("bf16_rewrite", "off", "nothing asks for it")
+        return Setting("bf16_rewrite", "off", "nothing asks for it", explains)
     running = onednn(facts)
     if running.value is None:
-        return Setting("bf16_rewrite", None, "", (), running.unread)
+        return Setting("bf16_rewrite", None, "", explains, running.unread)
     if running.value == "off":
-        return Setting("bf16_rewrite", "off", f"{asked[0]} is set, without effect: oneDNN is off")
-    return Setting("bf16_rewrite", "on", f"{asked[0]} is set and oneDNN is on")
+        return Setting("bf16_rewrite", "off", f"{asked[0]} is set, without effect: oneDNN is off", explains)
+    return Setting("bf16_rewrite", "on", f"{asked[0]} is set and oneDNN is on", explains)
 
 
 def fp16_rewrite(facts: Facts) -> Setting:
