@@ -6,7 +6,18 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from envdiff.errors import EnvdiffError, ExitStatus
+from envdiff.errors import EnvdiffError, ExitStatus, UnusableInput
+
+# Modules that only an extra brings along, by the extra.
+EXTRAS = {
+    "google_crc32c": "models",
+    "grpc": "grpc",
+    "h5py": "models",
+    "kubernetes": "kubernetes",
+    "ml_dtypes": "models",
+    "numpy": "models",
+    "pyarrow": "rows",
+}
 
 
 def guarded(command: Callable[[], Any], environ: Mapping[str, str]) -> int:
@@ -32,6 +43,11 @@ def _other(error: Exception, environ: Mapping[str, str]) -> int:
         return ExitStatus.MISUSED
     if type(error).__name__ == "Abort":
         return ExitStatus.INTERRUPTED
+    missing = str(error.name).partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing in EXTRAS:
+        hint = f"pip install 'envdiff[{EXTRAS[missing]}]'"
+        _tell(UnusableInput("this takes a package that is not installed", subject=missing, hint=hint))
+        return ExitStatus.UNUSABLE_INPUT
     if isinstance(error, MemoryError):
         _say("error: there is not enough memory for this input")
         return ExitStatus.WORLD_FAILED

@@ -19,6 +19,14 @@ the reason; what is or may be a secret stands in "withheld" by name alone.
 # a json.py lying there must not be imported. Nothing but `sys` may be imported before this.
 import sys
 
+# An interpreter that is too old must be able to parse this file, down to Python 2.7, to be told so (a test sees to it).
+if sys.version_info < (3, 6):
+    _TOO_OLD = "this is Python %d.%d.%d, the probe needs 3.6 or later" % sys.version_info[:3]
+    if __name__ != "__main__":
+        raise ImportError(_TOO_OLD)
+    sys.stderr.write("envprobe: %s; a newer one can read this one's processes: envprobe.py --pid N\n" % _TOO_OLD)
+    sys.exit(4)
+
 if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
     del sys.path[0]
 
@@ -259,7 +267,7 @@ WINDOWS_HOMES = re.compile(r"[A-Za-z]:[\\/]+Users[\\/]+[^\\/:;\"']+", re.I)
 
 def hide_home(text, home=None):
     """`text` with home directories, which name their owner, written as ~."""
-    if home and len(home) > 4 and home in text:
+    if home and len(home) > 4 and home != "/root" and home in text:  # /root names nobody; HOMES knows it
         text = re.sub(re.escape(home) + r"(?=[/\\:;\s]|$)", "~", text)
     if "/" in text:
         text = HOMES.sub("~", text)
@@ -417,7 +425,7 @@ class Files(object):
         place = self.locate(path)
         if not stat.S_ISREG((os.lstat if self.root else os.stat)(place).st_mode):
             raise OSError(22, "not a regular file", path)
-        with open(place, "rb") as file:
+        with open(place, "br") as file:
             return file.read(limit)
 
     def text(self, path, limit=SMALL):
@@ -555,10 +563,13 @@ def ask_nvml():
     """NVML reads the driver's state without creating a CUDA context."""
     import ctypes
 
+    nvml = None
     try:
         nvml = ctypes.CDLL("nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1")
     except OSError:
-        raise Unread("it is not installed") from None
+        pass
+    if nvml is None:
+        raise Unread("it is not installed")
     status = nvml.nvmlInit_v2()
     if status != 0:
         # 9: driver not loaded; 4: no permission (nvmlReturn_t in nvml.h)
@@ -896,8 +907,17 @@ def distribution(world):
         key = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
         return "windows %s" % (world.machine.registry(key, "DisplayVersion") or world.machine.release()[0])
     text = world.files.text_or("/etc/os-release") or world.files.text_or("/usr/lib/os-release")
-    said = {name: value.strip("\"'") for name, _, value in (line.partition("=") for line in text.split("\n"))}
-    return " ".join(part for part in (said.get("ID"), said.get("VERSION_ID")) if part) or None
+    pairs = (line.strip().partition("=") for line in text.split("\n"))
+    said = {name: value.strip("\"'") for name, _, value in pairs}
+    # Releases that are still being made (Debian testing, Arch) have no number.
+    version = said.get("VERSION_ID") or said.get("VERSION_CODENAME") or said.get("BUILD_ID")
+    return " ".join(part for part in (said.get("ID"), version) if part) or old_release(world)
+
+
+def old_release(world):
+    """Red Hat's kind before os-release: "CentOS release 6.10 (Final)"."""
+    found = re.match(r"([A-Za-z]+).*? release ([\d.]+)", world.files.text_or("/etc/redhat-release"))
+    return "%s %s" % (found.group(1).lower(), found.group(2)) if found else None
 
 
 def libc_facts(world):
@@ -918,27 +938,61 @@ def libc(world):
     return libc_from_files(world)
 
 
+LIBC_MAPPED = re.compile(r"/(?:libc[.-][\w.-]*so|libc\.so|ld-musl-)")
+LIBC_FOLDERS = ("/lib", "/lib64", "/usr/lib64", "/usr/lib")
+APK_DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
+
+
 def libc_from_files(world):
-    """From the mapped C library where the maps can be read, else from where distributions keep it."""
+    """From the mapped C library where the maps can be read, else from where distributions keep it.
+
+    On a glibc system musl may be installed beside it, not the other way round: glibc's places come first.
+    """
     try:
-        mapped = [path for path in world.maps() if re.search(r"/(?:libc[.-][\w.-]*so|ld-musl-)", path)]
+        mapped = [path for path in world.maps() if LIBC_MAPPED.search(path)]
     except OSError:
         mapped = []
-    for folder in ("/lib", "/lib64", "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"):
+    folders = [place for folder in LIBC_FOLDERS for place in [folder] + multiarch(world, folder)]
+    for start in ("libc.so.6", "ld-musl-"):
         mapped += [
-            folder + "/" + name for name in world.files.names(folder) if name.startswith(("ld-musl-", "libc.so.6"))
+            folder + "/" + name for folder in folders for name in world.files.names(folder) if name.startswith(start)
         ]
     for path in mapped:
-        if "musl" in path:
-            found = re.search(r"^P:musl\nV:(\S+)", world.files.text_or("/lib/apk/db/installed"), re.M)
-            return "musl", found.group(1) if found else None
         try:
-            found = re.search(rb"GNU C Library .*?version (\d+\.\d+)", world.files.read(path, LARGE))
+            found = libc_in(world.files.read(path, LARGE))
         except OSError:
             continue
-        if found:
-            return "glibc", found.group(1).decode()
+        if "musl" in path or found[0] == "musl":
+            return "musl", musl_package(world) or found[1]
+        if found[0]:
+            return found
     return None, None
+
+
+def multiarch(world, folder):
+    """Debian's folders for each architecture, such as /usr/lib/aarch64-linux-gnu."""
+    return [folder + "/" + name for name in world.files.names(folder) if name.endswith("-linux-gnu")]
+
+
+def libc_in(data):
+    """(name, version) that a C library holds as text; (None, None) if it is none."""
+    found = re.search(r"GNU C Library .*?version (\d+\.\d+)".encode(), data)
+    if found:
+        return "glibc", found.group(1).decode()
+    if b"musl libc" not in data:
+        return None, None
+    found = re.search(r"\0(\d+\.\d+\.\d+)\0".encode(), data)
+    return "musl", found.group(1).decode() if found else None
+
+
+def musl_package(world):
+    """The version of Alpine's package, which also names its patches."""
+    for place in APK_DATABASES:
+        for block in world.files.text_or(place).split("\n\n"):
+            said = dict(line.split(":", 1) for line in block.split("\n") if line[1:2] == ":")
+            if said.get("P") == "musl":
+                return said.get("V")
+    return None
 
 
 def time_zone(world):
@@ -1000,21 +1054,77 @@ def read_cpu(world, record):
     {"Darwin": mac_cpu, "Windows": windows_cpu}.get(world.system, linux_cpu)(world, record)
 
 
+# "CPU implementer" of /proc/cpuinfo (arch/arm64/include/asm/cputype.h).
+ARM_VENDORS = {
+    "0x41": "ARM",
+    "0x42": "Broadcom",
+    "0x43": "Cavium",
+    "0x46": "Fujitsu",
+    "0x48": "HiSilicon",
+    "0x4e": "NVIDIA",
+    "0x50": "APM",
+    "0x51": "Qualcomm",
+    "0x61": "Apple",
+    "0x6d": "Microsoft",
+    "0xc0": "Ampere",
+}
+# The bits of AT_HWCAP and AT_HWCAP2 on aarch64, in order (arch/arm64/include/uapi/asm/hwcap.h).
+ARM_HWCAP = (
+    "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 sm4"
+    " asimddp sha512 sve asimdfhm dit uscat ilrcpc flagm ssbs sb paca pacg"
+).split()
+ARM_HWCAP2 = (
+    "dcpodp sve2 sveaes svepmull svebitperm svesha3 svesm4 flagm2 frint svei8mm svef32mm svef64mm svebf16 i8mm bf16 dgh"
+    " rng bti mte ecv afp rpres mte3 sme smei16i64 smef64f64 smei8i32 smef16f32 smeb16f32 smef32f32 smefa64 wfxt ebf16"
+).split()
+EMULATED = "/proc/cpuinfo tells of another kind of processor than the %s that runs this: an emulator"
+
+
 def linux_cpu(world, record):
     text = world.host.text(os.path.dirname(world.proc) + "/cpuinfo", 1 << 14)
     block = text.strip().split("\n\n")[0]
     said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in block.split("\n"))}
-    arm = {"0x41": "ARM", "0x61": "Apple", "0xc0": "Ampere"}
-    record.put("cpu.vendor", said.get("vendor_id") or arm.get(said.get("CPU implementer"), said.get("CPU implementer")))
+    machine = world.machine.release()[1]
+    emulated = ("vendor_id" if machine.startswith(("aarch64", "arm")) else "CPU implementer") in said
+    if emulated:
+        said = {}
+        for name in ("vendor", "model", "flags"):
+            record.cannot("cpu." + name, EMULATED % machine)
+    cpu_identity(said, record)
+    flags = (said.get("flags") or said.get("Features") or "").lower().split()
+    if not flags and machine == "aarch64":
+        flags = auxv_flags(world)
+    if flags or not emulated:
+        record.unread.pop("cpu.flags", None)
+        record.put("cpu.flags", sorted(set(flags)))
+    linux_caches(world, record)
+    attempt(record, "cpu.schedulable", lambda: record.put("cpu.schedulable", schedulable(world)))
+    record.put("cpu.quota", cpu_quota(world))
+
+
+def cpu_identity(said, record):
+    """Vendor, model and stepping out of one block of /proc/cpuinfo."""
+    maker = said.get("CPU implementer")
+    record.put("cpu.vendor", said.get("vendor_id") or ARM_VENDORS.get(maker, maker))
     record.put("cpu.model", said.get("model name") or said.get("CPU part"))
     for name, key in (("family", "cpu family"), ("model_number", "model"), ("stepping", "stepping")):
         record.put("cpu." + name, int(said[key]) if said.get(key, "").isdigit() else said.get(key))
     if "CPU variant" in said:
         record.put("cpu.stepping", "%s.%s" % (said["CPU variant"], said.get("CPU revision")))
-    record.put("cpu.flags", sorted(set((said.get("flags") or said.get("Features") or "").lower().split())))
-    linux_caches(world, record)
-    attempt(record, "cpu.schedulable", lambda: record.put("cpu.schedulable", schedulable(world)))
-    record.put("cpu.quota", cpu_quota(world))
+
+
+def auxv_flags(world):
+    """What the kernel, or an emulator in its place, tells each aarch64 process of the processor's features."""
+    try:
+        data = world.host.read(world.proc + "/auxv")
+    except OSError:
+        return []
+    said = {
+        int.from_bytes(data[at : at + 8], "little"): int.from_bytes(data[at + 8 : at + 16], "little")
+        for at in range(0, len(data) - 15, 16)
+    }
+    bits = [(16, ARM_HWCAP), (26, ARM_HWCAP2)]  # AT_HWCAP, AT_HWCAP2
+    return [name for kind, names in bits for bit, name in enumerate(names) if said.get(kind, 0) >> bit & 1]
 
 
 def linux_caches(world, record):
@@ -1169,7 +1279,7 @@ def proc_driver(world, record):
         record.put("gpu.%d.name" % index, model.group(1).strip() if model else None)
 
 
-DPKG_FAMILIES = tuple(
+CUDA_FAMILIES = tuple(
     "libcudnn libcublas cuda- libnvinfer libnccl libcufft libcusparse libcusolver libcurand tensorrt".split()
 )
 
@@ -1185,18 +1295,75 @@ def read_cuda(world, record):
     for block in dpkg_blocks(world):
         name = re.match(r"Package: (\S+)", block)
         version = re.search(r"^Version: (\S+)", block, re.M)
-        if name and version and name.group(1).startswith(DPKG_FAMILIES) and "\nStatus: install ok" in block:
+        if name and version and name.group(1).startswith(CUDA_FAMILIES) and "\nStatus: install ok" in block:
             record.put("cuda.system." + name.group(1).replace(".", "-"), version.group(1))
+    attempt(record, "cuda.system", rpm_packages, world, record)
 
 
 def dpkg_blocks(world):
     """Paragraphs of dpkg's database, which is only read where its list of files names an NVIDIA library."""
     names = world.files.names("/var/lib/dpkg/info")
-    if names and not any(name.startswith(DPKG_FAMILIES) for name in names):
+    if names and not any(name.startswith(CUDA_FAMILIES) for name in names):
         return []
     return (
         world.files.text("/var/lib/dpkg/status", LARGE).split("\n\n") if world.files.has("/var/lib/dpkg/status") else []
     )
+
+
+RPM_FOLDERS = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
+# What rpm calls its database where it is no SQLite file (RHEL 8 and CentOS 7, SUSE).
+RPM_OTHER = ("Packages", "Packages.db")
+
+
+def rpm_packages(world, record):
+    """NVIDIA's packages from rpm's database, which is only opened where their libraries lie."""
+    libraries = tuple(name for name in CUDA_FAMILIES if name.startswith("lib"))
+    lying = world.files.has("/usr/local/cuda") or any(
+        name.startswith(libraries) for name in world.files.names("/usr/lib64")
+    )
+    for folder in RPM_FOLDERS if lying else ():
+        names = world.files.names(folder)
+        if "rpmdb.sqlite" in names:
+            return rpm_table(world, record, world.files.locate(folder + "/rpmdb.sqlite"))
+        if any(name in names for name in RPM_OTHER):
+            raise Unread("rpm keeps its database here in a format that only rpm reads (not SQLite)")
+    return None
+
+
+def rpm_table(world, record, place):
+    """In a child: this may be another program's process, which had not imported sqlite3."""
+    result = run_child(lambda emit: [emit(pair) for pair in rpm_versions(place)], 10.0, world.system)
+    for name, version in result.answers:
+        record.put("cuda.system." + name.replace(".", "-"), version)
+    if result.failure:
+        raise Unread("reading rpm's database " + result.failure)
+
+
+def rpm_versions(place):
+    """(name, version-release) of NVIDIA's packages: rpm's headers are rows of a table, indexed by name."""
+    import sqlite3
+
+    address = "file:" + place.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    table = sqlite3.connect(address + "?mode=ro&immutable=1", uri=True)
+    rows = table.execute("SELECT Name.key, Packages.blob FROM Name JOIN Packages ON Packages.hnum = Name.hnum")
+    for name, header in rows:
+        if name.startswith(CUDA_FAMILIES):
+            yield name, "-".join(rpm_text(header, tag) for tag in (1001, 1002))  # RPMTAG_VERSION, RPMTAG_RELEASE
+    table.close()
+
+
+def rpm_text(header, tag):
+    """One text of an rpm header: two counts, entries of (tag, type, offset, count), then what the offsets lead to."""
+
+    def number(at):
+        return int.from_bytes(header[at : at + 4], "big")
+
+    entries = number(0)
+    for at in range(8, 8 + 16 * min(entries, 4096), 16):
+        if number(at) == tag:
+            start = 8 + 16 * entries + number(at + 8)
+            return header[start : header.index(b"\0", start)].decode("utf-8", "replace")
+    return ""
 
 
 def build_info(world):
@@ -1337,7 +1504,7 @@ def pillow_build(world, record):
                     record.put("builds.pillow." + {"libjpeg": "libjpeg", "libz": "zlib"}[library], version)
                 if library == "libjpeg":
                     data = world.files.read("%s/%s/%s" % (folder, libs, name), LARGE)
-                    found = re.search(rb"libjpeg-turbo version (\d[\d.]*)", data)
+                    found = re.search(r"libjpeg-turbo version (\d[\d.]*)".encode(), data)
                     record.put("builds.pillow.libjpeg_turbo", found.group(1).decode() if found else None)
 
 
@@ -1468,7 +1635,7 @@ def variant(name, build, plugins):
     return "cuda" if build["is_cuda_build"] else "cpu"
 
 
-RECORD_LINE = re.compile(rb"(tensorflow/[^,]+\.(?:so|dylib|dll|pyd)[\d.]*),sha256=([\w-]+=*),(\d+)")
+RECORD_LINE = re.compile(r"(tensorflow/[^,]+\.(?:so|dylib|dll|pyd)[\d.]*),sha256=([\w-]+=*),(\d+)".encode())
 
 
 def library_lines(data, system):
@@ -1547,7 +1714,7 @@ def git_version(world, record, folder):
     for name in world.files.names(folder):
         if name.startswith("_pywrap_tf_session") and world.files.size(folder + "/" + name) < 2 << 20:
             found = re.search(
-                rb"\0(v\d+\.\d+\.\d+[\w.-]*-g[0-9a-f]{6,})\0", world.files.read(folder + "/" + name, LARGE)
+                r"\0(v\d+\.\d+\.\d+[\w.-]*-g[0-9a-f]{6,})\0".encode(), world.files.read(folder + "/" + name, LARGE)
             )
             record.put("tensorflow.git_version", found.group(1).decode() if found else None)
 
@@ -2272,7 +2439,7 @@ class Interpreter(object):
     def version(self):
         """The full version: from the strings of the executable or libpython, from its header, from pyvenv.cfg."""
         digits = re.escape(self.minor) + r"\.\d+(?:(?:a|b|rc)\d+)?"
-        pattern = re.compile(rb"\0(" + digits.encode() + rb")\+?\0")
+        pattern = re.compile(r"\0(".encode() + digits.encode() + r")\+?\0".encode())
         libraries = [path for path in self.maps if re.search(r"/libpython\d[\w.]*\.so", path)]
         for path in libraries + [self.executable]:
             try:
@@ -2574,13 +2741,19 @@ def parse_arguments(words):
         elif name in converters:
             if not equals and not waiting:
                 raise Misuse("%s needs a value" % word)
-            try:
-                options[name] = converters[name](value if equals else waiting.pop(0))
-            except ValueError:
-                raise Misuse("%s needs a number" % word) from None
+            options[name] = converted(converters[name], value if equals else waiting.pop(0))
+            if options[name] is None:
+                raise Misuse("%s needs a number" % word)
         else:
             options[name] = True
     return options
+
+
+def converted(converter, text):
+    try:
+        return converter(text)
+    except ValueError:
+        return None
 
 
 def take_names(waiting):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import README, blocks
 
 pytestmark = pytest.mark.tensorflow
 
@@ -156,3 +157,7 @@ def test_the_demo_measures_about_what_the_report_says(tmp_path: Path, tf_python:
     assert 0 < measured["max_abs"] < 1e-4
     assert answer["findings"][0]["size"] == "last-bits"
     assert answer["findings"][0]["fits_delta"] is True
+    # The README shows the first screen of such a report: what it says there is still what is said.
+    (shown,) = [block for block in blocks(README, "text") if block.startswith("left ")]
+    head = done.stdout.decode().splitlines()[: shown.count("\n")]
+    assert [line[:10] for line in head] == [line[:10] for line in shown.splitlines()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from probe_capture import PROBE, Captured, quiet_environment, run_probe, run_program, tree
 
-VERSIONS = ("3.6", "3.8", "3.11", "3.13")
+VERSIONS = ("3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -113,6 +114,41 @@ print(json.dumps(document))
     assert document["unread"]["runtime"] == "the program had not imported TensorFlow"
     assert document["facts"]["process.command"][-2:] == ["--token", "[withheld]"]
     assert document["facts"]["env.TF_NUM_INTRAOP_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("how", ["run", "piped", "imported"])
+def test_a_python_that_is_too_old_is_told_what_is_needed(interpreter, tmp_path: Path, how: str) -> None:
+    """Not a syntax error: the whole file must parse there."""
+    python, env = interpreter("2.7"), quiet_environment(tmp_path, PYTHONDONTWRITEBYTECODE="1")
+    needed = r"this is Python 2\.7\.\d+, the probe needs 3\.6 or later"
+    if how == "imported":
+        code = f"import sys; sys.path.insert(0, {str(PROBE.parent)!r}); import envprobe"
+        done = subprocess.run([str(python), "-c", code], env=env, capture_output=True, text=True, check=False)
+        assert re.fullmatch(f"ImportError: {needed}", done.stderr.splitlines()[-1])
+        return
+    captured = run_probe(python, "--static", env=env, cwd=tmp_path, piped=how == "piped")
+    assert captured.status == 4
+    assert captured.stdout == b""
+    assert re.fullmatch(f"envprobe: {needed}; a newer one can .*: envprobe.py --pid N\n", captured.stderr)
+
+
+def test_a_process_of_an_older_python_is_read_by_a_newer_one(interpreter, tmp_path: Path) -> None:
+    env = quiet_environment(tmp_path)
+    program = [
+        str(interpreter("2.7")),
+        "-c",
+        "import sys, time; sys.stdout.write('ready\\n'); sys.stdout.flush(); time.sleep(60)",
+    ]
+    child = subprocess.Popen(program, env=env, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        captured = run_probe(interpreter("3.13"), "--pid", str(child.pid), env=env, cwd=tmp_path)
+    finally:
+        child.kill()
+        child.communicate()
+    assert captured.facts["python.version"].startswith("2.7.")
+    assert captured.facts["packages.pip"]
 
 
 def test_the_whole_file_is_old_enough_python(interpreter) -> None:

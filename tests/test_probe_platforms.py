@@ -123,7 +123,12 @@ def test_an_arm_server(tmp_path: Path) -> None:
         tmp_path, {"proc/cpuinfo": ARM, "proc/self/cgroup": "0::/a/b\n", "proc/self/status": "Cpus_allowed_list:\t0\n"}
     )
     tree(tmp_path, {"sys/fs/cgroup/a/cpu.max": "150000 100000\n", "sys/fs/cgroup/a/b/cpu.max": "max 100000\n"})
-    world = probe.World("static", host=probe.Files(str(tmp_path)), env={}, path=[])
+
+    class Arm(probe.Machine):  # type: ignore[misc, name-defined]
+        def release(self) -> tuple[str, str]:
+            return "6.1.0", "aarch64"
+
+    world = probe.World("static", Arm(), host=probe.Files(str(tmp_path)), env={}, path=[])
     record = probe.Record()
     probe.read_cpu(world, record)
     assert record.facts["cpu.vendor"] == "ARM"

@@ -145,7 +145,9 @@ def _through(kind: Any, document: Any, file: str) -> dict[str, Any]:
     try:
         plain: dict[str, Any] = kind.model_validate(document).model_dump(mode="json")
     except ValidationError as error:
-        raise UnusableInput("\n".join(_complaints(error)), subject=file, hint="see the README: add a rule") from error
+        raise UnusableInput(
+            "\n".join(_complaints(error)), subject=file, hint="envdiff/rulebook/writing.md shows a whole one"
+        ) from error
     if plain["id"] != _stem(file):
         raise UnusableInput(f"id: it is {plain['id']!r}, but the file is called '{_stem(file)}.yaml'", subject=file)
     return plain

@@ -1,9 +1,8 @@
-"""Every line of "Capture a TensorFlow Serving container" in the README is run, on the stand-in."""
+"""Every line of the pages that needs an engine is run, on the stand-in."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import build
 import pytest
+from documents import ENGINE, PAGES, ROOT, console, needs
 from engines import Containers, docker
 
 from envdiff.capture.containers import Engine
@@ -18,17 +18,9 @@ from envdiff.capture.interpreter import Request, capture_interpreter
 
 pytestmark = [pytest.mark.docker, pytest.mark.tensorflow]
 
-ROOT = Path(__file__).parent.parent.parent
-HEADING = "## Capture a TensorFlow Serving container"
-# No cluster can be had here: these two are held against the recorded API and the profile's test instead.
-CLUSTER = ("--pod", "kubectl")
-
 
 def lines() -> list[str]:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+    return list(dict.fromkeys(line for page in PAGES for line in console(page) if needs(line, ENGINE)))
 
 
 def test_every_line_runs(
@@ -62,14 +54,12 @@ def test_every_line_runs(
     ran = 0
     try:
         for line in lines():
-            if any(word in line for word in CLUSTER):
-                continue
             run_line(line, there, tmp_path)
             ran += 1
     finally:
         docker("rmi", "-f", "envdiff-test-readme", check=False)
     assert ran >= 9
-    for file in ("serving.json", "endpoints.json", "image.json", "process.json"):
+    for file in ("serving.json", "endpoints.json", "image.json", "process.json", "answers.json"):
         assert json.loads((tmp_path / file).read_text())["schema"] == "envdiff/fingerprint/1"
 
 
