@@ -36,7 +36,6 @@ class ModelReading:
 
     facts: dict[str, Fact]
     unread: dict[str, str]
-    withheld: dict[str, list[str]]
     model: Model
 
 
@@ -52,7 +51,7 @@ def reading_of(model: Model) -> ModelReading:
     facts = {f"model.{name}": value for name, value in _facts(model) if value is not None}
     unread = {f"model.{name}": why for name, why in model.unread.items()}
     unread |= {name: why for name, why in _unread_files(model.files).items() if name not in unread}
-    return ModelReading(facts, unread, {}, model)
+    return ModelReading(facts, unread, model)
 
 
 def _facts(model: Model) -> Iterator[tuple[str, Fact | None]]:
