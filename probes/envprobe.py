@@ -319,7 +319,7 @@ CONTEXTS = (
     (
         "holds an Authorization header",
         r"\b(?:(?:proxy-)?authorization|(?:set-)?cookie|x-(?:[a-z]{1,20}-){0,3}(?:key|token|auth))[\"']?\s{0,4}[:=]\s{0,4}[\"']?",
-        r"(?!\[withheld\])[^\"'\r\n]{3,4000}",
+        r"(?!\s{0,4}\[withheld\])[^\"'\r\n]{3,4000}",
     ),
     ("holds a bearer token", r"\bbearer\s{1,4}", r"(?!\[withheld\]|token\b)[\w.~+/=-]{6,4000}"),
     (
@@ -353,6 +353,9 @@ SIGNS = (
 # Key-like words; each is looked at by looks_random().
 LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 DIGEST = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\Z", re.I)
+DIGEST_NAME = re.compile(
+    r"(?:^|[._-])(?:sha-?\d{0,3}|md5|digest|checksum|hash|integrity|build_?id|commit|revision)(?:$|[._-])", re.I
+)
 # A UUID with what it belongs to (GPU-...), and the hash that a directory of the Nix store begins with.
 INNOCENT_PART = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=/nix/store/)[0-9a-z]{32}(?=-)", re.I)
 LABELLED_DIGEST = re.compile(r"(?:sha-?\d{1,3}|md5|h1|blake2[bs])[-=:]\Z", re.I)
@@ -399,7 +402,10 @@ def has_sign(text):
 
 def withhold(name, value):
     """Why `value`, known as `name`, must not be shown; None if it may be."""
-    return BY_NAME if name and names_a_secret(name, value) else shape_of_a_secret(value)
+    if name and names_a_secret(name, value):
+        return BY_NAME
+    reason = shape_of_a_secret(value)
+    return None if reason == RANDOM and DIGEST_NAME.search(name) else reason
 
 
 def names_a_secret(name, value):
@@ -465,7 +471,11 @@ def looks_random(word, turns_needed=0.0, classes_needed=2):
     each other as in words. Digests (hexadecimal alone), versions and numbers are not."""
     kinds = [0 if letter.islower() else 1 if letter.isupper() else 2 for letter in word]
     digits = kinds.count(2)
-    if len(set(kinds)) < (classes_needed if len(word) >= 24 else 3) or digits * 4 > len(word) * 3 or re.match(r"[0-9a-f]+\Z", word, re.I):
+    if (
+        len(set(kinds)) < (classes_needed if len(word) >= 24 else 3)
+        or digits * 4 > len(word) * 3
+        or re.match(r"[0-9a-f]+\Z", word, re.I)
+    ):
         return False
     turns = sum(1 for at in range(1, len(kinds)) if kinds[at] != kinds[at - 1])
     small = word.lower()
@@ -598,7 +608,9 @@ class Record(object):
         if value is None or value == "":
             return
         path = visible(path)
-        if shape_of_a_secret(path):
+        if WITHHELD in path:
+            self.hide(path, "a part of its name looks like a secret")
+        elif shape_of_a_secret(path):
             return self.hide(path, "its name holds a secret", "", json.dumps(value, default=str))
         if isinstance(value, (list, tuple)):
             value = [self._clean(path, item, "item %d" % (at + 1), name) for at, item in enumerate(value)]
@@ -1072,6 +1084,8 @@ class Package(object):
     """One installed distribution: PEP 503 name, version, its metadata directory or file, where it was found."""
 
     def __init__(self, name, version, folder, entry, origin=None):
+        if len(name) >= 16:
+            name = masked(name)  # before its letters and separators change
         self.name = re.sub(r"[-_.]+", "-", name).lower()
         self.version, self.folder, self.entry, self.origin = version, folder, entry, origin
         self.record = None
@@ -1083,6 +1097,7 @@ class Package(object):
 def packages_in(files, folder):
     for entry in files.names(folder):
         stem, dot, kind = entry.rpartition(".")
+        stem = masked(stem) if len(stem) >= 24 else stem  # before it is taken apart
         if kind in ("dist-info", "egg-info") and dot:
             package = metadata_package(files, folder, entry, stem, kind)
         elif kind == "egg-link":

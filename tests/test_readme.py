@@ -1,4 +1,4 @@
-"""The README against the program: every command, option, status and example in it."""
+"""The README and its pages against the program: every command, option, status and example in them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from envdiff.rulebook import load_rule
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [README, (ROOT / "envdiff" / "capture" / "privacy.md").read_text(encoding="utf-8")]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
     """Every call of envdiff: in console blocks, line by line, without comments, pipes and redirections."""
-    lines = [line.partition(" #")[0] for block in blocks("console") for line in block.splitlines()]
+    lines = [
+        line.partition(" #")[0] for page in PAGES for block in blocks("console", page) for line in block.splitlines()
+    ]
     parts = [part.strip() for line in lines for part in re.split(r"&&|\||>", line)]
-    inline = re.findall(r"`(envdiff [^`]+)`", README)
+    inline = [found for page in PAGES for found in re.findall(r"`(envdiff [^`]+)`", page)]
     return sorted({part for part in [*parts, *inline] if part.startswith("envdiff ")})
 
 

@@ -25,7 +25,7 @@ DEVICE = re.compile(r"/(?:job|device|task|replica|physical_device|cpu|gpu|tpu)$"
 LAYOUT = re.compile(r"[/\\](?:(?:lib(?:64|32)?|Lib)[/\\]|(?:site|dist)-packages\b|bin[/\\]|Scripts[/\\]|include[/\\])")
 LAST = re.compile(r"[/\\](?:\d+|[^/\\]*\.(?:so[\d.]*|dylib|dll|pyd))$")
 WORD = r"[^\s:;,'\"=()\[\]<>|]+"
-PATH = re.compile(rf"(?<![\w./~\\:-])(?:~(?=[/\\])|(?=/[^/\s])){WORD}|(?<![A-Za-z])[A-Za-z]:[\\/]{WORD}")
+PATH = re.compile(rf"(?<![\w./~\\-])(?:~(?=[/\\])|(?=/[^/\s])){WORD}|(?<![A-Za-z])[A-Za-z]:[\\/]{WORD}")
 URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*://)(?P<host>[^/\s:'\"?#]+)(?P<port>:\d+)?(?P<path>/[^\s'\"?#;,]*)?")
 ADDRESS = r"(?:\d{1,3}\.){3}\d{1,3}|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 HOST_AND_PORT = re.compile(rf"(?<![\w./-])({ADDRESS})(?=:\d{{2,5}}(?:\D|$))")

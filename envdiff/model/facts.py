@@ -18,6 +18,7 @@ from envdiff.model.savedmodel import MetaGraph, Value
 from envdiff.model.tflite import LiteModel
 from envdiff.model.traits import Traits
 from envdiff.model.weights import Role, content_digest, named_digest, sha256_digest
+from envdiff.secrets import masked
 
 Scalar = bool | int | float | str
 Fact = Scalar | list[Scalar]
@@ -90,7 +91,8 @@ def shown_path(path: Path) -> str:
 
 
 def _safe(name: str) -> str:
-    return name.replace(".", "_")
+    """As a part of a fact's path. A secret in it is masked while its form still shows."""
+    return masked(name).replace(".", "_")
 
 
 def _files(model: Model) -> Iterator[tuple[str, Fact | None]]:

@@ -40,7 +40,9 @@ class Maker:
 
     def word(self) -> str:
         """A password as people choose them."""
-        head = self.random.choice(["Winter", "hunter", "Tr0ub4dor", "korova", "Passw0rt", "letme1n", "dragon", "s3same"])
+        head = self.random.choice(
+            ["Winter", "hunter", "Tr0ub4dor", "korova", "Passw0rt", "letme1n", "dragon", "s3same"]
+        )
         return head + self.of(DIGITS + "!$", 4) + self.of(LOWER, 3)
 
 
@@ -127,6 +129,20 @@ def docker_auth(make: Maker) -> Made:
     return json.dumps({"auths": {"registry.example.com": {"auth_token": value}}}), value
 
 
+def after(head: str, value: str) -> Made:
+    return head + value, value
+
+
+def json_field(make: Maker) -> Made:
+    value = make.of(LOWER + DIGITS, 20)
+    return json.dumps({"user": "svc", "pass" + "word": value}), value
+
+
+def webhook(make: Maker) -> Made:
+    value = f"T{make.of(UPPER + DIGITS, 8)}/B{make.of(UPPER + DIGITS, 8)}/{make.of(ALNUM, 24)}"
+    return "https://hooks.slack" + f".com/services/{value}", value
+
+
 AWS_FORM = UPPER + "234567"
 
 KINDS: dict[str, Callable[[Maker], Made]] = {
@@ -143,7 +159,7 @@ KINDS: dict[str, Callable[[Maker], Made]] = {
     "gitlab-runner": prefixed("gl" + "rt-", URL_SAFE, 20),
     "slack-bot": lambda make: whole("xox" + f"b-{make.of(DIGITS, 12)}-{make.of(DIGITS, 12)}-{make.of(ALNUM, 24)}"),
     "slack-app": lambda make: whole("xap" + f"p-1-A{make.of(UPPER + DIGITS, 10)}-{make.of(DIGITS, 13)}-{make.of(HEX, 64)}"),
-    "slack-webhook": lambda make: _webhook(make),
+    "slack-webhook": webhook,
     "stripe-live": prefixed("sk_" + "live_", ALNUM, 24),
     "stripe-restricted": prefixed("rk_" + "live_", ALNUM, 24),
     "stripe-webhook": prefixed("wh" + "sec_", ALNUM, 32),
@@ -201,32 +217,18 @@ KINDS: dict[str, Callable[[Maker], Made]] = {
     "index-url": url_token("https://__token__:", "@pkgs.example.com/simple", ALNUM, 24),
     "libpq": connection_string("host=db user=svc pass" + "word={} dbname=prod"),
     "ado-net": connection_string("Server=db;Database=prod;User Id=svc;Pass" + "word={};"),
-    "bearer": lambda make: _after("Authorization: Bear" + "er ", make.of(ALNUM, 32)),
+    "bearer": lambda make: after("Authorization: Bear" + "er ", make.of(ALNUM, 32)),
     "basic-auth": basic,
-    "cookie": lambda make: _after("Cookie: session" + "id=", make.of(LOWER + DIGITS, 26)),
-    "x-api-key": lambda make: _after("X-Api-" + "Key: ", make.of(LOWER + DIGITS, 24)),
-    "json-field": lambda make: _json_field(make),
-    "netrc": lambda make: _after("machine pkgs.example.com login svc pass" + "word ", make.word()),
-    "crypt-hash": lambda make: whole(f"$2b$" + f"12${make.of(ALNUM + './', 53)}"),
+    "cookie": lambda make: after("Cookie: session" + "id=", make.of(LOWER + DIGITS, 26)),
+    "x-api-key": lambda make: after("X-Api-" + "Key: ", make.of(LOWER + DIGITS, 24)),
+    "json-field": json_field,
+    "netrc": lambda make: after("machine pkgs.example.com login svc pass" + "word ", make.word()),
+    "crypt-hash": lambda make: whole("$2b$" + f"12${make.of(ALNUM + './', 53)}"),
     "random-mixed": lambda make: whole(make.of(ALNUM, 40)),
     "random-lower": lambda make: whole(make.of(LOWER + DIGITS, 48)),
     "random-url-safe": lambda make: whole(make.of(URL_SAFE, 43)),
     "ethereum-key": prefixed("0" + "x", HEX, 64),
 }  # fmt: skip
-
-
-def _after(head: str, value: str) -> Made:
-    return head + value, value
-
-
-def _json_field(make: Maker) -> Made:
-    value = make.of(LOWER + DIGITS, 20)
-    return json.dumps({"user": "svc", "pass" + "word": value}), value
-
-
-def _webhook(make: Maker) -> Made:
-    value = f"T{make.of(UPPER + DIGITS, 8)}/B{make.of(UPPER + DIGITS, 8)}/{make.of(ALNUM, 24)}"
-    return "https://hooks.slack" + f".com/services/{value}", value
 
 
 def secret(kind: str, number: int) -> Secret:
