@@ -24,20 +24,26 @@ def capture(
     static: bool = False,
     env: Sequence[str] = (),
     time_limit_s: float = 120.0,
+    compare_key: str | Path | None = None,
 ) -> Fingerprint:
     """A fingerprint of an interpreter's environment, or of the running process ``pid``.
 
     ``python`` is an interpreter or an environment's folder; by default the active environment's. ``static`` leaves
     TensorFlow alone: milliseconds instead of seconds, without the flags that only a program can set. ``env`` names
-    further variables to record by value. Raises :class:`envdiff.errors.WorldFailed` when it cannot be had.
+    further variables to record by value. ``compare_key`` is a file with a secret of your own: what is withheld leaves a
+    digest that only its holder can make, so that two captures can be compared. Raises
+    :class:`envdiff.errors.WorldFailed` when it cannot be had.
     """
     from envdiff.capture.interpreter import Request, active_interpreter, capture_interpreter, named_interpreter
+    from envdiff.secrets import read_key
 
+    key_file = None if compare_key is None else Path(compare_key).absolute()
+    key = read_key(key_file)
     if pid is not None:
         from envdiff.capture.reach import Reach, capture_reach
 
-        return capture_reach(Reach(pid=pid, label=label, env=tuple(env))).fingerprint
-    request = Request(label=label, static=static, extra_env=tuple(env), time_limit_s=time_limit_s)
+        return capture_reach(Reach(pid=pid, label=label, env=tuple(env), key=key)).fingerprint
+    request = Request(label=label, static=static, extra_env=tuple(env), time_limit_s=time_limit_s, compare_key=key_file)
     chosen = active_interpreter(os.environ) if python is None else named_interpreter(Path(python))
     return capture_interpreter(chosen.path, request)
 

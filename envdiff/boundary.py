@@ -1,4 +1,7 @@
-"""The one place where errors end: an expected one becomes three lines and a status, a bug becomes a saved traceback."""
+"""The one place where errors end: an expected one becomes three lines and a status, a bug becomes a saved traceback.
+
+What an engine, a cluster, a server or an interpreter said is part of many messages, and may hold what must not be shown.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envdiff.errors import EnvdiffError, ExitStatus, UnusableInput
+from envdiff.secrets import masked
 
 # Modules that only an extra brings along, by the extra.
 EXTRAS = {
@@ -39,6 +43,8 @@ def _other(error: Exception, environ: Mapping[str, str]) -> int:
     # Typer brings its command-line library along under a private name, so its errors are known by what they can do.
     show = getattr(error, "show", None)
     if callable(show):
+        if hasattr(error, "message"):
+            error.message = masked(str(error.message))
         show()
         return ExitStatus.MISUSED
     if type(error).__name__ == "Abort":
@@ -67,7 +73,7 @@ def _bug(error: Exception, environ: Mapping[str, str]) -> None:
     import tempfile
     import traceback
 
-    text = "".join(traceback.format_exception(error))
+    text = masked("".join(traceback.format_exception(error)))
     if environ.get("ENVDIFF_TRACEBACK"):
         _say(text)
     try:
@@ -80,6 +86,6 @@ def _bug(error: Exception, environ: Mapping[str, str]) -> None:
 
 
 def _say(text: str) -> None:
-    """Text for a terminal: what came out of a file must not drive it."""
-    safe = "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """Text for a terminal: what came out of a file must not drive it, and no secret may stand in it."""
+    safe = "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in masked(text))
     print(safe, file=sys.stderr)  # noqa: T201

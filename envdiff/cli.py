@@ -65,6 +65,9 @@ def capture(
     env: options.Env = None,
     devices: options.Devices = False,
     time_limit: options.TimeLimit = 120.0,
+    compare_key: options.CompareKey = None,
+    show_withheld: options.ShowWithheld = False,
+    anonymize: options.Anonymize = False,
     model: options.Model = None,
     verify_weights: options.VerifyWeights = False,
     rows: options.Rows = None,
@@ -78,13 +81,13 @@ def capture(
 ) -> int:
     """Record what an environment is, as one JSON file that is safe to attach to a public ticket."""
     from envdiff.capture.model import ModelRequest
-    from envdiff.commands.capture import CaptureOptions, run_capture
+    from envdiff.commands.capture import CaptureOptions, Privacy, run_capture
 
     request = ModelRequest(model, verify_weights, rows, answers, signature, server, grpc, model_name, allow_code)
     return run_capture(
         CaptureOptions(
             output, label, python, pid, container, image, pod, way, probe_image, ask_version, static,
-            tuple(env or ()), devices, time_limit, request, config,
+            tuple(env or ()), devices, time_limit, Privacy(compare_key, show_withheld, anonymize), request, config,
         )
     )  # fmt: skip
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envdiff.fingerprint import Absent, FactValue, Fingerprint, Reading, Unread, Value, Withheld, show
+from envdiff.fingerprint import Absent, FactValue, Fingerprint, Reading, Unread, Value, show
 from envdiff.settings import NOT_APPLICABLE, Setting, settings_of
+from envdiff.withheld import HeldBack, held_back, hides_names
 
 Raw = tuple[str, Reading, Reading]
+
+HELD_BACK = "held back"
+ANONYMIZED = "anonymized"
 
 
 class Mismatch(NamedTuple):
@@ -61,7 +65,8 @@ class Comparison(NamedTuple):
 
 def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
     """Every mismatch between two environments. Swapping the sides mirrors the result."""
-    raw = _raw_differences(left, right)
+    held = held_back(left, right)
+    raw = {**_raw_differences(left, right), **{path: (path, *pair) for path, pair in held.different.items()}}
     left_settings, right_settings = settings_of(left), settings_of(right)
     device_differs = _value(left_settings["setting.device"]) != _value(right_settings["setting.device"])
     found: dict[str, list[Mismatch]] = {"mismatch": [], "same": [], "idle": []}
@@ -70,6 +75,8 @@ def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
     for path, one in left_settings.items():
         other = right_settings[path]
         if one.value is None or other.value is None:
+            if one.unread == other.unread and one.unread.partition(":")[0] in held.equal:
+                continue
             incomparable.append(_incomparable_setting(path, one, other))
             continue
         names = set(one.explains) | set(other.explains)
@@ -86,9 +93,11 @@ def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
         mismatches=(*found["mismatch"], *rest),
         same_in_effect=tuple(found["same"]),
         idle=tuple(found["idle"]),
-        incomparable=(*incomparable, *_incomparable_facts(left, right)),
+        incomparable=(*incomparable, *_incomparable_facts(left, right), *_not_shown(left, right, held)),
         full=tuple(raw.values()),
         compared=_compared(left, right)
+        + len(held.equal)
+        + len(held.different)
         + sum(1 for path in left_settings if _both_read(path, left_settings, right_settings)),
     )
 
@@ -115,7 +124,9 @@ def _raw_differences(left: Fingerprint, right: Fingerprint) -> dict[str, Raw]:
     differences: dict[str, Raw] = {}
     for path in sorted(left.facts.keys() | right.facts.keys()):
         one, other = left.reading(path), right.reading(path)
-        if isinstance(one, Value | Absent) and isinstance(other, Value | Absent) and one != other:
+        if not (isinstance(one, Value | Absent) and isinstance(other, Value | Absent)):
+            continue
+        if one != other and not hides_names(left, right, one, other):
             differences[path] = (path, one, other)
     return differences
 
@@ -148,12 +159,36 @@ def _incomparable_fact(prefix: str, sides: dict[str, str]) -> Incomparable:
     return Incomparable(prefix, "both", one if one == other else f"left: {one}; right: {other}")
 
 
+def _not_shown(left: Fingerprint, right: Fingerprint, held: HeldBack) -> list[Incomparable]:
+    """What was held back without a digest on both sides, and how many facts hold names that were replaced."""
+    found = []
+    for path, sides in held.unknown.items():
+        reasons = dict.fromkeys(
+            reason
+            for side, name in ((left, "left"), (right, "right"))
+            if name in sides
+            for reason in side.withheld[path]
+        )
+        side = "both" if len(sides) > 1 else sides[0]
+        found.append(Incomparable(path, side, f"{HELD_BACK}: {'; '.join(reasons)}"))
+    names = [path for path in left.facts.keys() & right.facts.keys() if _hides_names(left, right, path)]
+    if names:
+        found.append(Incomparable(ANONYMIZED, "both", f"{len(names)} facts agree but for names that were replaced"))
+    return found
+
+
+def _hides_names(left: Fingerprint, right: Fingerprint, path: str) -> bool:
+    return hides_names(left, right, left.reading(path), right.reading(path))
+
+
 def _compared(left: Fingerprint, right: Fingerprint) -> int:
     readable = (Value, Absent)
     return sum(
         1
         for path in left.facts.keys() | right.facts.keys()
-        if isinstance(left.reading(path), readable) and isinstance(right.reading(path), readable)
+        if isinstance(left.reading(path), readable)
+        and isinstance(right.reading(path), readable)
+        and not _hides_names(left, right, path)
     )
 
 
@@ -177,13 +212,9 @@ def shown_pair(left: Reading, right: Reading) -> tuple[str, str]:
         one, other = left.value, right.value
         if isinstance(one, tuple) and isinstance(other, tuple) and min(len(one), len(other)) > 3:
             return _only(one, other), _only(other, one)
-    return _shown(left), _shown(right)
+    return str(left), str(right)
 
 
 def _only(own: tuple[FactValue, ...], other: tuple[FactValue, ...]) -> str:
     extra = [item for item in own if item not in set(other)]
     return "also " + ", ".join(show(item) for item in extra) if extra else "nothing that the other lacks"
-
-
-def _shown(reading: Reading) -> str:
-    return "withheld" if isinstance(reading, Withheld) else str(reading)

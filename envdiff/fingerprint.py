@@ -83,12 +83,21 @@ class Unread:
 
 @dataclass(frozen=True)
 class Withheld:
-    """It is there and it was held back, because it may be a secret."""
+    """It is there and it was held back, because it may be a secret.
+
+    ``digest`` is keyed: of two made with the same key, equal ones mean equal values. Both are empty without a key.
+    """
 
     reason: str
+    digest: str = ""
+    key: str = ""
 
     def __str__(self) -> str:
-        return "withheld"
+        return f"withheld (keyed digest {self.digest[:8]})" if self.digest else "withheld"
+
+    def comparable(self, other: Reading) -> bool:
+        """Whether the two can be told equal or different without being shown."""
+        return isinstance(other, Withheld) and bool(self.digest and other.digest) and self.key == other.key != ""
 
 
 Reading = Value | Absent | Unread | Withheld
@@ -105,7 +114,11 @@ def show(value: FactValue) -> str:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """One environment, validated. ``document`` is the JSON object it came from, kept for reports that embed it."""
+    """One environment, validated. ``document`` is the JSON object it came from, kept for reports that embed it.
+
+    ``digests``: what is withheld at a path, as keyed digests by the name of the part ("" for the whole); ``key`` says
+    which key made them. ``anonymized`` is which key names were replaced with, "" for none, None if none were replaced.
+    """
 
     label: str
     kind: str
@@ -116,6 +129,9 @@ class Fingerprint:
     facts: Mapping[str, FactValue]
     unread: Mapping[str, str]
     withheld: Mapping[str, tuple[str, ...]]
+    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    key: str = ""
+    anonymized: str | None = None
     outputs: Mapping[str, Any] | None = None
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     folder: str | None = field(default=None, compare=False)  # where its file lies, for what is kept beside it
@@ -127,7 +143,7 @@ class Fingerprint:
         section, _, name = path.partition(".")
         # A section's own entry lists names; it says nothing of the section itself.
         if (name and path in self.withheld) or name in self.withheld.get(section, ()):
-            return Withheld("held back by the secret filter")
+            return Withheld("held back by the secret filter", self.digests.get(path, {}).get("", ""), self.key)
         reason = self._unread_reason(path)
         if reason is not None:
             return Unread(reason)
@@ -233,6 +249,9 @@ def from_document(document: Any, name: str) -> Fingerprint:
         facts={path: tuple(value) if isinstance(value, list) else value for path, value in facts.items()},
         unread=document.get("unread", {}),
         withheld={path: tuple(names) for path, names in document.get("withheld", {}).items()},
+        digests=document.get("compare_key", {}).get("digests", {}),
+        key=document.get("compare_key", {}).get("id", ""),
+        anonymized=document["anonymized"]["key"] if "anonymized" in document else None,
         outputs=document.get("outputs"),
         document=document,
     )
@@ -254,8 +273,22 @@ def _is_well_formed(document: Any) -> bool:
         and _maps(document.get("facts"), _is_fact)
         and _maps(document.get("unread", {}), lambda reason: isinstance(reason, str))
         and _maps(document.get("withheld", {}), lambda names: isinstance(names, list) and all(map(_is_text, names)))
+        and _is_compare_key(document.get("compare_key", {"id": "", "digests": {}}))
+        and _is_anonymized(document.get("anonymized", {"key": ""}))
         and isinstance(document.get("outputs"), dict | None)
     )
+
+
+def _is_compare_key(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("id"), str)
+        and _maps(value.get("digests"), lambda parts: isinstance(parts, dict) and all(map(_is_text, parts.values())))
+    )
+
+
+def _is_anonymized(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("key"), str)
 
 
 def _maps(value: Any, is_right: Callable[[Any], bool]) -> bool:

@@ -36,6 +36,21 @@ class ProbeDocument(BaseModel):
     mode: str = "full"
 
 
+class CompareKeyDocument(BaseModel):
+    """Keyed digests of what is withheld, by path and part; ``id`` says which key made them, not what it is."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str
+    digests: dict[Path_, dict[str, str]]
+
+
+class AnonymizedDocument(BaseModel):
+    """Names of hosts, users and directories were replaced; ``key`` is the id of the key that chose the replacements."""
+
+    model_config = ConfigDict(extra="allow")
+    key: str
+
+
 class FingerprintDocument(BaseModel):
     """``envdiff/fingerprint/1``. Later minor additions are new keys or new facts and are kept."""
 
@@ -47,6 +62,8 @@ class FingerprintDocument(BaseModel):
     facts: dict[Path_, Item | list[Item]]
     unread: dict[Path_, str] = Field(default_factory=dict)
     withheld: dict[Path_, list[str]] = Field(default_factory=dict)
+    compare_key: CompareKeyDocument = Field(default_factory=lambda: CompareKeyDocument(id="", digests={}))
+    anonymized: AnonymizedDocument = Field(default_factory=lambda: AnonymizedDocument(key=""))
     outputs: dict[str, Any] | None = None
 
 

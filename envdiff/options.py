@@ -71,6 +71,15 @@ Env = Annotated[list[str] | None, _option("--env", help="Record the value of thi
 Devices = Annotated[bool, _option("--devices", help="Let TensorFlow list GPUs, which loads the GPU driver.")]
 TimeLimit = Annotated[float, typer.Option(min=1, help="Seconds for TensorFlow's import.")]
 
+CompareKey = Annotated[
+    Path | None,
+    _option(
+        "--compare-key", metavar="FILE", help="Add digests of what is withheld, keyed with this file: equal or not."
+    ),
+]
+ShowWithheld = Annotated[bool, _option("--show-withheld", help="List here what was held back, and why; no values.")]
+Anonymize = Annotated[bool, _option("--anonymize", help="Replace names of hosts, users and directories.")]
+
 # capture: the model and what it answers
 Model = Annotated[
     Path | None, _option(help="Add the facts of this model: SavedModel, base path, .keras, .h5, .tflite.")

@@ -17,8 +17,11 @@ def progress(what: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.markup import escape
 
-    status = Console(stderr=True).status(what)
+    from envdiff.secrets import masked
+
+    status = Console(stderr=True).status(escape(masked(what)))
     # rich is asked from a timer, so that a quick step leaves no flicker.
     timer = threading.Timer(PATIENCE_S, status.start)
     timer.daemon = True

@@ -12,7 +12,8 @@ and, inside another program, imports nothing that the program has not imported. 
 child process only; a child that crashes or hangs costs the facts it would have told, never the others.
 
 Facts are flat: a dotted path to a scalar or a list of scalars. What could not be asked stands in "unread" with
-the reason; what is or may be a secret stands in "withheld" by name alone.
+the reason; what is or may be a secret stands in "withheld" by name alone. With a compare key there are keyed
+digests of it in "compare_key".
 """
 
 # Run as a script, Python puts the script's directory (or the working directory, when piped) first on the module path:
@@ -39,6 +40,7 @@ import time
 VERSION = "1.0"
 SCHEMA = "envdiff/fingerprint/1"
 USAGE = """usage: envprobe.py [--static] [--label L] [--pid N] [--env NAME ...] [--devices] [--time-limit S] [--indent]
+                   [--compare-key FILE]
 
   --static        do not import TensorFlow
   --label L       the name of this environment in reports
@@ -47,6 +49,8 @@ USAGE = """usage: envprobe.py [--static] [--label L] [--pid N] [--env NAME ...] 
   --devices       ask TensorFlow for its devices although that loads the GPU driver
   --time-limit S  seconds that importing TensorFlow may take (default 120)
   --indent        indent the JSON
+  --compare-key FILE  add a digest, keyed with this file's secret, of what is withheld, so that a report can say
+                  whether two sides agree on it; the key is not stored
 """
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -194,63 +198,345 @@ class Gone(Exception):
 # Secrets and names: the one place that decides what may leave this machine
 # ---------------------------------------------------------------------------------------------------------------------
 
+WITHHELD = "[withheld]"
+BY_NAME = "its name says that it is a secret"
+NAMED_ALONE = "not a setting that TensorFlow is known to read"
+RANDOM = "looks like a random key"
+
 SECRET_NAME = re.compile(
-    r"token(?!iz)|secret|passw(?:or)?d|passphrase|passcode|credential|api_?key|authtoken|bearer|cookie|jwt"
-    r"|(?:access|account|private|encryption|signing|ssh|shared|service|master|storage|license|app)_?key(?:$|_)"
-    r"|(?:^|_)(?:pwd|pass|creds|auth|oauth\d?|authorization|authentication|private|pat|sas|dsn|key)(?:$|_)"
-    r"|session_?(?:id|key)|(?:^|_)session$|(?:^|_)(?:signature|sig)$|connection_?string",
+    r"token(?!iz)|secret|passw(?:or)?d|passphrase|passcode|credential|api_?key|authtoken|bearer|cookie|jwt|mnemonic"
+    r"|(?:access|account|admin|app|client|deploy|encryption|license|master|private|service|session|shared|signing|ssh"
+    r"|storage|subscription|webhook)_?key(?:$|_)|conn(?:ection)?_?str(?:ing)?(?:$|_)|(?:^|_)pass$"
+    r"|(?:^|_)(?:pwd|passwd|creds|auth|oauth\d?|authorization|authentication|private|pat|psk|sas|dsn|key|otp)(?:$|_)"
+    r"|session_?id|(?:^|_)session$|(?:^|_)(?:signature|sig)$",
     re.I,
 )
-SECRET_SHAPES = (
-    ("looks like an AWS key", r"(?:AKIA|ASIA)[0-9A-Z]{16}"),
-    ("looks like an access token", r"gh[a-z]_[A-Za-z0-9]{16,}|github_pat_\w+|glpat-[\w-]{10,}|xox[a-z]-[\w-]{8,}"),
+# A name that speaks of a secret without being one: where it lies, how long it is, how many there are.
+ABOUT_A_SECRET = re.compile(
+    r"_(?:file|path|dir|directory|folder|type|length|size|count|limit|timeout|ttl|url|uri|endpoint|host|port|algorithm"
+    r"|format|version)$|^(?:max|min|num|total)_|tokens?_per_",
+    re.I,
+)
+SWITCH = re.compile(r"^(?:enable|disable|use|require|skip|allow|is|has|no)_", re.I)
+TRUTH = ("0", "1", "true", "false", "yes", "no", "on", "off")
+
+# Tokens that say by their form whose they are. Matched with case, where a word begins. Lower bounds on lengths are well
+# below the real ones: formats grow, and a token that was cut is still a token.
+TOKENS = (
     (
-        "looks like an API key",
-        r"\bsk[-_](?=[\w-]*\d)[\w-]{16,}|\bhf_[A-Za-z0-9]{16,}|AIza[\w-]{30,}|ya29\.[\w-]+|npm_[A-Za-z0-9]{20,}",
-    ),
-    ("looks like an access token", r"pypi-[\w-]{16,}|dckr_pat_[\w-]+|\beyJ[\w-]{8,}\.[\w-]{4,}"),
-    ("holds a private key", r"-----BEGIN"),
-    ("holds a user name or password in a URL", r"[a-z][a-z0-9+.-]*://[^/\s@?#]+@"),
-    ("holds a signed URL", r"[?&;](?:sig|signature|x-amz-[a-z]+|x-goog-[a-z]+|token|key|code)=[^&\s]+"),
-    (
-        "holds a secret",
+        "looks like a cloud key",
         (
-            r"(?:passw(?:or)?d|pwd|secret|token(?!iz)|(?:api|access|account|private)_?key|credentials?|authorization)[\w\"']*"
-            r"\s*[=:]\s*\S"
+            r"(?:AKIA|ASIA|ABIA|ACCA|LTAI|AKID)[0-9A-Za-z]{12,}|(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=-]{8,}|AIza[\w-]{30,}"
+            r"|ya29\.[\w.-]{8,}|GOCSPX-[\w-]{16,}|1//0[\w-]{20,}|[\w~.-]{3}\dQ~[\w~.-]{31,}|AQVN[\w-]{30,}|y[0-3]_[\w-]{30,}"
+            r"|do[oprt]_v1_[0-9a-f]{20,}|\d{6,16}-[0-9a-z]{32}\.apps\.googleusercontent|ocid1\.credential\.[\w.-]{8,}"
         ),
     ),
+    (
+        "looks like a code host's token",
+        (
+            r"gh[a-z]_[A-Za-z0-9]{16,}|github_pat_\w{8,}|gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-[\w.-]{10,}"
+            r"|GR1348941[\w-]{10,}|ATBB[A-Za-z0-9]{20,}|AT[AC]TT3[\w=-]{16,}|bkua_[0-9a-f]{16,}|CCIP[A-Z]{2,4}_\w{16,}"
+            r"|lin_api_\w{16,}|figd_[\w-]{16,}|PMAK-[\w-]{16,}|ntn_\w{16,}|secret_[A-Za-z0-9]{32,}|pat[A-Za-z0-9]{14}\.\w{16,}"
+        ),
+    ),
+    (
+        "looks like a chat or mail token",
+        (
+            r"xox[a-z](?:\.xox[a-z])?-[\w-]{8,}|xapp-\d-[\w-]{8,}|SG\.[\w-]{10,}\.[\w-]{10,}|(?:SK|AC)[0-9a-f]{32}"
+            r"|key-[0-9a-z]{32}|[0-9a-f]{32}-us\d{1,2}\b|\d{8,10}:AA[\w-]{30,}|[MNO][\w-]{22,26}\.[\w-]{6,7}\.[\w-]{25,}"
+            r"|re_[A-Za-z0-9]{8}_\w{16,}|EAA[A-Za-z0-9]{40,}"
+        ),
+    ),
+    (
+        "looks like a payment key",
+        (
+            r"[prs]k_(?:live|test)_\w{10,}|whsec_[\w+/=]{16,}|sq0[a-z]{3}-[\w-]{16,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{16,}"
+            r"|EZ[AT]K[a-z0-9]{40,}|access_token\$production\$\w{8,}|shippo_(?:live|test)_\w{16,}"
+        ),
+    ),
+    (
+        "looks like an AI service's key",
+        (
+            r"sk[-_](?=[\w-]{0,80}\d)[\w-]{16,}|hf_[A-Za-z0-9]{16,}|api_org_\w{16,}|gsk_[A-Za-z0-9]{16,}|r8_[A-Za-z0-9]{16,}"
+            r"|(?:xai|pplx|nvapi)-[\w-]{16,}|pcsk_\w{16,}|lsv2_[a-z]{2}_\w{16,}|wandb_v\d_\w{16,}|local-[0-9a-f]{40}"
+            r"|fw_[A-Za-z0-9]{20,}|jina_[0-9a-f]{16,}\w*|tgp_v1_[\w-]{16,}"
+        ),
+    ),
+    (
+        "looks like a package registry's token",
+        (
+            r"npm_[A-Za-z0-9]{20,}|pypi-[\w-]{16,}|dckr_[a-z]{3}_[\w-]{4,}|rubygems_[0-9a-f]{16,}|oy2[a-z0-9]{40,}"
+            r"|CLOJARS_[0-9a-f]{16,}|cio[A-Za-z0-9]{32}\b|AKCp[A-Za-z0-9]{10,}|cmVmd[A-Za-z0-9]{30,}"
+        ),
+    ),
+    (
+        "looks like an infrastructure token",
+        (
+            r"dapi[0-9a-f]{32}|hv[sbr]\.[\w-]{16,}|s\.[A-Za-z0-9]{24}\b|\w{14}\.atlasv1\.\w{8,}"
+            r"|dp\.(?:pt|st|ct|sa|scim|audit)\.\w{16,}|gl(?:c|sa)_[\w+/=]{16,}|NR(?:AK|II|JS|AL|RA)-[\w-]{16,}|nfp_\w{16,}"
+            r"|HRKU-[\w-]{16,}|fo1_[\w-]{16,}|fm\d_[\w+/=]{16,}|pscale_[a-z]{2,5}_[\w.-]{16,}|sb[pu]_[0-9a-f]{16,}"
+            r"|pul-[0-9a-f]{20,}|dt0[a-z]\d\d\.[A-Z0-9]{8,}|sntry[su]_[\w+/=]{16,}|sq[apu]_[0-9a-f]{20,}|CFPAT-[\w-]{16,}"
+            r"|sl\.(?:u\.)?[\w-]{30,}|tskey-[\w-]{8,}|API-[A-Z0-9]{24,}|rnd_[A-Za-z0-9]{24,}|ops_eyJ[\w-]{8,}"
+        ),
+    ),
+    ("looks like a JSON web token", r"eyJ[\w-]{6,}\.[\w-]{2,}[\w.-]*|eyJ[A-Za-z0-9+/_-]{20,}={0,2}"),
+    ("looks like a password's hash", r"\$(?:2[abxy]|[156]|y|argon2\w{1,2}|apr1|pbkdf2[\w-]{0,10})\$[\w./$=,+-]{8,}"),
+    ("looks like a private key", r"AGE-SECRET-KEY-1[0-9A-Z]{8,}|0x[0-9a-f]{64}\b|[xyz]prv[1-9A-HJ-NP-Za-km-z]{20,}"),
 )
-SECRET_SHAPE = re.compile("|".join("(%s)" % shape for _, shape in SECRET_SHAPES), re.I)
-LONG_WORD = re.compile(r"[A-Za-z0-9+]{20,}")
-DIGEST = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{128})\Z", re.I)
-WITHHELD = "[withheld]"
+# What stands around a secret and says that it is one: reason, head (may be shown), the secret.
+WORDS = (
+    r"(?:passw(?:or)?d|passwd|pwd|passphrase|secret|token(?!iz|s?[\"']?\s{0,2}[=:]\s{0,2}\d)|credentials?|authorization"
+    r"|(?:access|account|api|auth|client|encryption|private|secret|shared[_-]?access|signing|storage|subscription)[_-]?key)"
+)
+NO_SECRET = (
+    r"(?!(?:none|null|nil|true|false|yes|no|on|off|\[withheld\]|\*+|\.{3}|x{3,}|\d{1,3}|\$\w+|\$\{[^}]{0,80}\}|<[^>]{0,80}>"
+    r"|\[user\]|%\(?\w{0,40}\)?s?|\{\w{0,40}\})(?:[\s\"',;&)}\]]|$))"
+)
+CONTEXTS = (
+    (
+        "holds a private key",
+        r"",
+        r"-----BEGIN(?:[\s\S]{0,20000}?-----END[^-]{0,80}-{0,5}|[\s\S]{0,20000})|PuTTY-User-Key-File[\s\S]{8,}",
+    ),
+    (
+        "holds a user name or password in a URL",
+        r"://",
+        r"(?!git@|\[withheld\])(?:[^/\s@?#'\"<>]{1,500}|[^/\s@?#:'\"<>]{0,200}:(?!\d{1,5}/)[^\s@'\"<>]{1,500})(?=@)",
+    ),
+    (
+        "holds a user name and a password",
+        r"(?:^|(?<=[\s\"'=]))(?=[^\s@]{5,500}@)",
+        r"[\w.+-]{1,100}:(?!//|\[withheld\])[^\s@/]{3,300}(?=@(?!sha\d)[\w-]{1,80}(?:\.[\w-]{1,80}){1,8}(?:[:/]|$))",
+    ),
+    (
+        "holds a signed URL",
+        (
+            r"[?&;](?:sig|sign|signature|x-(?:amz|goog|oss|ms)-[a-z-]{1,40}|(?:access_?|auth_?|id_?|refresh_?)?token|(?:api_?|auth_?)?key"
+            r"|code|awsaccesskeyid|googleaccessid|key-pair-id|policy|jwt|hmac|hdnt[sl]|secret|client_secret|password|pwd|auth)="
+        ),
+        r"(?!\[withheld\])[^&\s'\"<>]{1,4000}",
+    ),
+    (
+        "holds a webhook's address",
+        (
+            r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks|hooks\.zapier\.com/hooks"
+            r"|webhook\.office\.com/webhookb?2?|api\.telegram\.org/bot|chat\.googleapis\.com/v1/spaces)[/:]?"
+        ),
+        r"(?!\[withheld\])[\w./@:?=&%-]{8,}",
+    ),
+    (
+        "holds an Authorization header",
+        r"\b(?:(?:proxy-)?authorization|(?:set-)?cookie|x-(?:[a-z]{1,20}-){0,3}(?:key|token|auth))[\"']?\s{0,4}[:=]\s{0,4}[\"']?",
+        r"(?!\s{0,4}\[withheld\])[^\"'\r\n]{3,4000}",
+    ),
+    ("holds a bearer token", r"\bbearer\s{1,4}", r"(?!\[withheld\]|token\b)[\w.~+/=-]{6,4000}"),
+    (
+        "holds a login",
+        r"(?-i:\bBasic\s{1,4})",
+        r"(?=\S{0,60}(?:=|\d\S{0,60}[A-Z]|[A-Z]\S{0,60}\d|[A-Z]\S{0,60}[A-Z]))[A-Za-z0-9+/]{8,}={0,2}",
+    ),
+    ("holds a login", r"\bmachine\s{1,4}\S{1,200}\s{1,4}login\s{1,4}\S{1,200}\s{1,4}password\s{1,4}", r"\S{1,200}"),
+    (
+        "holds a user name and a password",
+        r"(?:^|(?<=\s))(?:-u|--(?:proxy-)?user)[\s=]{1,4}",
+        r"(?!\d{1,9}:\d{1,9}(?:\s|$))[^\s:/]{1,100}:[^\s/]{1,200}",
+    ),
+    (
+        "holds a secret",
+        WORDS + r"s?\d{0,3}[\"']?\s{0,4}(?:=>|[=:]|%3[AD])\s{0,4}(?:[bru]?[\"'])?",
+        NO_SECRET + r"[^\s\"',;&<>]{1,4000}",
+    ),
+    (
+        "holds a secret",
+        r"(?:^|(?<=\s))--?[\w-]{0,40}" + WORDS + r"\s{1,4}[\"']?",
+        NO_SECRET + r"(?!-)[^\s\"']{1,4000}",
+    ),
+)
+# One of these stands in everything that CONTEXTS describes: most values never meet the large pattern.
+SIGNS = (
+    "://", "@", "key", "token", "secret", "pass", "pwd", "credential", "auth", "cookie", "bearer", "basic", "-----begin",
+    "putty", "hooks", "telegram", "googleapis", "sig", "code=", "policy=", "jwt=", "hmac=", "hdnt", "x-", "machine",
+    "accessid=", "key-pair-id", "-u ", "-u=", "user",
+)  # fmt: skip
+# Key-like words; each is looked at by looks_random().
+LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
+DIGEST = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})\Z", re.I)
+DIGEST_NAME = re.compile(
+    r"(?:^|[._-])(?:sha-?\d{0,3}|md5|digest|checksum|hash|integrity|build_?id|commit|revision)(?:$|[._-])", re.I
+)
+# A UUID with what it belongs to (GPU-...), and the hash that a directory of the Nix store begins with.
+INNOCENT_PART = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=/nix/store/)[0-9a-z]{32}(?=-)", re.I)
+LABELLED_DIGEST = re.compile(r"(?:sha-?\d{1,3}|md5|h1|blake2[bs])[-=:]\Z", re.I)
+# The 130 pairs of letters that make up 84 % of the pairs in identifiers and file names, and 19 % of random ones.
+USUAL_PAIRS = (
+    "liibpyonlethteesinerenloclouooacoratusogglgoresrhoudstytdksdsedearhetipaycitcontgechraceetcaalpendedutneantaecnssiag"
+    "tyurmeopckfolaelisrtapptioassuplmaunngtocproritstrniomildirmamkanaicodfapononuypexctmprfrssovehanvlsolirssrdhitfdsul"
+    "fidaevncpivatuiebuotmovskell"
+)
+USUAL = frozenset(USUAL_PAIRS[at : at + 2] for at in range(0, len(USUAL_PAIRS), 2))
+
+
+class Shapes(object):
+    """The two tables as one pattern each, compiled when the first value asks: that takes longer than all the rest."""
+
+    compiled = {}
+
+    @classmethod
+    def tokens(cls):
+        if "tokens" not in cls.compiled:
+            shapes = "|".join("(%s)" % shape for _, shape in TOKENS)
+            cls.compiled["tokens"] = re.compile(r"(?<![A-Za-z0-9])(?:%s)" % shapes)
+        return cls.compiled["tokens"]
+
+    @classmethod
+    def contexts(cls):
+        if "contexts" not in cls.compiled:
+            parts = ("(%s)(%s)" % (head, secret) for _, head, secret in CONTEXTS)
+            cls.compiled["contexts"] = re.compile("|".join(parts), re.I)
+        return cls.compiled["contexts"]
+
+
+def spaced(text):
+    """`text` with escapes that a word may begin after (%3D, \\n) as spaces, in as many characters."""
+    if "%" in text or "\\" in text:
+        return re.sub(r"%[0-9A-Fa-f]{2}|\\[nrt]", lambda found: " " * len(found.group()), text)
+    return text
+
+
+def has_sign(text):
+    small = text.lower()
+    return any(sign in small for sign in SIGNS)
 
 
 def withhold(name, value):
     """Why `value`, known as `name`, must not be shown; None if it may be."""
-    # FOO_TOKENIZER, "max_tokens=64" in a path and digests are ordinary; a setting's name is checked before its value.
-    if name and SECRET_NAME.search(re.sub(r"([a-z])([A-Z])", r"\1_\2", name).replace("-", "_").replace(".", "_")):
-        return "its name says that it is a secret"
-    found = SECRET_SHAPE.search(value)
+    if name and names_a_secret(name, value):
+        return BY_NAME
+    reason = shape_of_a_secret(value)
+    return None if reason == RANDOM and DIGEST_NAME.search(name) else reason
+
+
+def names_a_secret(name, value):
+    """FOO_TOKENIZER, max_tokens=64 and ssl_key_file are ordinary names."""
+    name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).replace("-", "_").replace(".", "_")
+    if not SECRET_NAME.search(name) or ABOUT_A_SECRET.search(name):
+        return False
+    if SWITCH.match(name) and value.lower() in TRUTH:
+        return False
+    return not (name.lower().endswith("tokens") and value.isdigit())
+
+
+def shape_of_a_secret(value):
+    """Why `value` must not be shown whatever its name; None if its form says nothing."""
+    if len(value) < 6:
+        return None
+    if has_sign(value):
+        found = Shapes.contexts().search(value)
+        if found:
+            return CONTEXTS[(found.lastindex - 1) // 2][0]
+    if len(value) < 12:
+        return None
+    found = Shapes.tokens().search(spaced(value))
     if found:
-        return SECRET_SHAPES[found.lastindex - 1][0]
-    for word in LONG_WORD.findall(value):
-        if not DIGEST.match(word) and looks_random(word):
-            return "looks like a random key"
-    return None
+        return TOKENS[found.lastindex - 1][0]
+    if len(value) < 20:
+        return None
+    return RANDOM if any(is_random_word(found) for found in LONG_WORD.finditer(value)) else None
 
 
-def looks_random(word):
-    """True for text that mixes cases and digits as keys do and words, flags and versions do not."""
-    kinds = [character_class(letter) for letter in word]
-    if set(kinds) != {0, 1, 2}:
+def masked(text):
+    """`text` with every secret in it written as [withheld]: for messages, which are read but not compared."""
+    if len(text) < 6:
+        return text
+    if has_sign(text):
+        text = Shapes.contexts().sub(lambda found: found.group(found.lastindex - 1) + WITHHELD, text)
+    # From the end, so that earlier places stay where they are.
+    for found in reversed(list(Shapes.tokens().finditer(spaced(text)))):
+        text = text[: found.start()] + WITHHELD + text[found.end() :]
+    return LONG_WORD.sub(lambda found: WITHHELD if is_random_word(found) else found.group(), text)
+
+
+def is_random_word(found):
+    """A word of a path counts part by part; what a digest's name stands before is a digest."""
+    word = INNOCENT_PART.sub("", found.group())
+    if LABELLED_DIGEST.search(found.string[max(0, found.start() - 8) : found.start()]):
+        return False
+    labelled = re.match(r"sha-?\d{1,3}[-=_]", word, re.I)
+    if labelled and len(word) - labelled.end() in (27, 28, 43, 44, 86, 88, 40, 56, 64, 96, 128):
+        return False
+    parts = [part for part in re.split(r"[/=_-]+", word) if len(part) >= 20]
+    if any(looks_random(part) for part in parts):
+        return True
+    plain = re.sub(r"[/=_-]+", "", word)
+    if len(plain) < 20 or len(plain) == len(word):
+        return False
+    path = word.startswith("/") or found.string[max(0, found.start() - 1) : found.start()] in ("/", ".", "~")
+    return looks_random(plain, 0.5 if path and "/" in word else 0.4 if "/" in word else 0.35, 3)
+
+
+def looks_random(word, turns_needed=0.0, classes_needed=2):
+    """True for text that turns between small letters, capitals and digits as keys do, and whose letters do not follow
+    each other as in words. Digests (hexadecimal alone), versions and numbers are not."""
+    kinds = [0 if letter.islower() else 1 if letter.isupper() else 2 for letter in word]
+    digits = kinds.count(2)
+    if (
+        len(set(kinds)) < (classes_needed if len(word) >= 24 else 3)
+        or digits * 4 > len(word) * 3
+        or re.match(r"[0-9a-f]+\Z", word, re.I)
+    ):
         return False
     turns = sum(1 for at in range(1, len(kinds)) if kinds[at] != kinds[at - 1])
-    return turns * 5 >= len(word) * 2  # random letters and digits turn at 0.6 of all places
+    small = word.lower()
+    pairs = [small[at : at + 2] for at in range(len(word) - 1) if kinds[at] != 2 and kinds[at + 1] != 2]
+    usual = sum(1 for pair in pairs if pair in USUAL)
+    few = digits <= 2  # FusedBatchNormV3
+    if turns < len(word) * max(turns_needed, 0.35 if few else 0.15):
+        return False
+    return usual < len(pairs) * (0.33 if few else 0.5) or len(pairs) < 3
 
 
-def character_class(letter):
-    return 0 if letter.islower() else 1 if letter.isupper() else 2
+def tells(value):
+    """True for a value that is a secret's own: one found elsewhere is no coincidence."""
+    plain = value.strip().lower()
+    return len(plain) >= 8 and not plain.startswith(("/", "~", ".")) and not re.match(r"[a-z_ -]+\Z|[\d.:-]+\Z", plain)
+
+
+def keyed_digest(key, path, name, value):
+    """Tells two values equal or different to whoever has the key, and nothing to anybody else. The place is part of it:
+    the same password in two places gives two digests."""
+    text = "\0".join(("envdiff value", path, name, value))
+    return keyed(key, text)[:32]
+
+
+def keyed(key, text):
+    import hashlib
+    import hmac
+
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def key_id(key):
+    """Says whether two digests were made with one key."""
+    return keyed(key, "envdiff compare key")[:16]
+
+
+SHORTEST_KEY = 16
+
+
+def read_key(path):
+    """The key that a file holds, without the line ends around it. Raises Misuse."""
+    try:
+        with open(path, "rb") as file:
+            key = file.read(1 << 16).strip()
+    except OSError as error:
+        raise Misuse("the compare key cannot be read: %s" % reason_of(error)) from None
+    if len(key) < SHORTEST_KEY:
+        raise Misuse("the compare key has fewer than %d bytes; openssl rand -hex 32 makes one" % SHORTEST_KEY)
+    return key
+
+
+def optional_key(path):
+    return read_key(path) if path else None
 
 
 def visible(text):
@@ -261,34 +547,53 @@ def visible(text):
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-HOMES = re.compile(r"(^|(?<=[\s=:,;'\"(\[]))(?:/(?:home|Users)/[^/\s:;,'\"]+|/root(?=[/\s:;,'\"]|$)|/var/root(?=/|$))")
-WINDOWS_HOMES = re.compile(r"[A-Za-z]:[\\/]+Users[\\/]+[^\\/:;\"']+", re.I)
+HOMES = re.compile(
+    r"(^|(?<=[\s=:,;'\"(\[])|(?<=://))(?:(?:/(?:var|usr|export|mnt|nfs|net|data))?/(?:home\d?|homes|Users)/[^/\s:;,'\")\]]+"
+    r"|/root(?=[/\s:;,'\"]|$)|/var/root(?=/|$))"
+)
+WINDOWS_HOMES = re.compile(r"(?:[A-Za-z]:[\\/]+Users|\\home)[\\/]+[^\\/:;\"']+", re.I)
+# Accounts that name no person, and words that are folders more often than people.
+SERVICE_USERS = frozenset(
+    """
+    admin ansible app apps bin build builder ci cloud conda container core data docker git home jenkins jovyan lib
+    local mambauser model models node nobody opt oracle postgres python root runner serving src srv system tensorflow
+    test tester tmp ubuntu user users usr vagrant var vscode worker www
+    """.split()
+)
 
 
-def hide_home(text, home=None):
-    """`text` with home directories, which name their owner, written as ~."""
+def hide_home(text, home=None, user=None):
+    """`text` with home directories, which name their owner, written as ~, and its name in other paths as [user]."""
     if home and len(home) > 4 and home != "/root" and home in text:  # /root names nobody; HOMES knows it
         text = re.sub(re.escape(home) + r"(?=[/\\:;\s]|$)", "~", text)
     if "/" in text:
         text = HOMES.sub("~", text)
+    if user and user in text and len(user) > 2 and user.lower() not in SERVICE_USERS:
+        text = re.sub(r"(?<=[/\\])%s(?=[/\\:;\s]|$)" % re.escape(user), "[user]", text)
     return WINDOWS_HOMES.sub("~", text) if "\\" in text else text
 
 
 def safe_command(words):
-    """A command line without its secrets -> (words, reasons). Knows --name=value, --name value and NAME=VALUE."""
-    safe, reasons, option = [], [], ""
-    for word in words:
+    """A command line without its secrets -> (words, [(name, reason, value)]). Knows --name=value, --name value,
+    NAME=VALUE and -u NAME:PASSWORD. A word that holds a secret goes as a whole: a script may hold another beside it."""
+    safe, withheld, option = [], [], ""
+    for at, word in enumerate(words):
         name, equals, value = word.partition("=")
         plain_name = bool(equals) and re.match(r"[\w.-]+\Z", name)
         key = name.lstrip("-") if plain_name else option
         reason = withhold(key, value if plain_name else word) if word else None
+        if not reason and key in ("u", "user", "proxy-user") and re.match(r"[^:/]+:(?!\d+\Z)[^/]", value or word):
+            reason = "holds a user name and a password"
         if reason:
-            reasons.append(reason)
-            word = name + "=" + WITHHELD if plain_name else WITHHELD
+            called = (
+                "%s%s" % ("--" if word.startswith("--") or not plain_name else "", key) if key else "word %d" % (at + 1)
+            )
+            withheld.append((masked(called), reason, value if plain_name else word))
+            word = masked(name) + "=" + WITHHELD if plain_name else WITHHELD
         safe.append(word)
         # The next word belongs to this one only if this one is an option that still waits for its value.
         option = word.lstrip("-") if word.startswith("-") and not equals else ""
-    return safe, reasons
+    return safe, withheld
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -297,35 +602,73 @@ def safe_command(words):
 
 
 class Record(object):
-    """The facts of one subject as they are gathered. Every value passes the secret filter on its way in."""
+    """The facts of one subject as they are gathered. Every path, value and reason passes the secret filter on its way
+    in. With a `key`, what is withheld leaves a keyed digest: {path: {name of the part, "" for the whole: digest}}.
+    `known` are values that some name has given away as secrets: they are withheld wherever else they turn up."""
 
-    def __init__(self, home=None):
-        self.home = home
-        self.facts, self.unread, self.withheld = {}, {}, {}
+    def __init__(self, home=None, user=None, key=None, known=()):
+        self.home, self.user, self.key = home, user, key
+        self.known = {value for value in known if tells(value)}
+        self.facts, self.unread, self.withheld, self.digests = {}, {}, {}, {}
 
-    def put(self, path, value):
-        """Keep one fact; None and "" mean that there is nothing to say."""
+    def put(self, path, value, name=""):
+        """Keep one fact, known to people as `name`; None and "" mean that there is nothing to say."""
         if value is None or value == "":
             return
+        path = visible(path)
+        if WITHHELD in path:
+            self.hide(path, "a part of its name looks like a secret")
+        elif shape_of_a_secret(path):
+            return self.hide(path, "its name holds a secret", "", json.dumps(value, default=str))
         if isinstance(value, (list, tuple)):
-            value = [self._clean(path, item) for item in value]
+            value = [self._clean(path, item, "item %d" % (at + 1), name) for at, item in enumerate(value)]
             value = [item for item in value if item is not None]
         else:
-            value = self._clean(path, value)
+            value = self._clean(path, value, "", name)
         if value is not None:
-            self.facts[visible(path)] = value
+            self.facts[path] = value
+        return None
+
+    def put_command(self, path, words):
+        """A command line: of a word that holds a secret its name stays."""
+        words, withheld = safe_command([visible(word) for word in words])
+        for name, reason, value in withheld:
+            self.hide(path, reason, name, value)
+        # Each word has passed the filter; put() would drop a whole word again for a shape that stands in its name.
+        for at, word in enumerate(words):
+            if any(known in word for known in self.known):
+                self.hide(path, "holds what elsewhere has a secret's name", "word %d" % (at + 1), word)
+                words[at] = WITHHELD
+        self.facts[path] = [self.without_owner(word) for word in words]
 
     def put_all(self, prefix, values):
         for name in sorted(values):
             self.put("%s.%s" % (prefix, name), values[name])
 
     def cannot(self, prefix, reason):
-        self.unread[prefix] = hide_home(visible(str(reason)), self.home)
+        reason = visible(str(reason))
+        for value in self.known:
+            reason = reason.replace(value, WITHHELD)
+        self.unread[masked(visible(prefix))] = self.without_owner(masked(reason))
 
-    def hide(self, path, reason):
-        reasons = self.withheld.setdefault(visible(path), [])
-        if reason not in reasons:
-            reasons.append(visible(reason))
+    def hide(self, path, reason, name="", value=None):
+        """Say that something stands at `path` (its part `name`) and why it is not shown."""
+        path = masked(visible(path))
+        said = visible("%s: %s" % (name, reason) if name else reason)
+        reasons = self.withheld.setdefault(path, [])
+        if said not in reasons:
+            reasons.append(said)
+        if reason == BY_NAME and value and tells(value):
+            self.known.add(value)
+        if self.key and value is not None:
+            self.digests.setdefault(path, {})[name] = keyed_digest(self.key, path, name, value)
+
+    def hide_name(self, name, value):
+        """An environment variable that is recorded by name alone."""
+        name = masked(visible(name))
+        self.withheld.setdefault("env", []).append(name)
+        if self.key:
+            self.digests.setdefault("env." + name, {})[""] = keyed_digest(self.key, "env." + name, "", value)
 
     def merge(self, document):
         """Take over what a child said; it knows better than what was read from files."""
@@ -336,18 +679,25 @@ class Record(object):
         for path, reasons in document.get("withheld", {}).items():
             for reason in reasons:
                 self.hide(path, reason)
+        for path, digests in document.get("digests", {}).items():
+            self.digests.setdefault(path, {}).update(digests)
 
-    def _clean(self, path, value):
+    def without_owner(self, text):
+        return hide_home(text, self.home, self.user)
+
+    def _clean(self, path, value, part, name):
         if isinstance(value, float) and value - value != 0:  # NaN and the infinities are no JSON
             return str(value)
         if value is None or isinstance(value, (bool, int, float)):
             return value
         text = visible(str(value))
-        reason = withhold("", text)
+        reason = withhold(name, text)
+        if not reason and any(known in text for known in self.known):
+            reason = "holds what elsewhere has a secret's name"
         if reason:
-            self.hide(path, reason)
+            self.hide(path, reason, part, text)
             return None
-        return hide_home(text, self.home)
+        return self.without_owner(text)
 
 
 def attempt(record, prefix, function, *arguments):
@@ -666,7 +1016,10 @@ class World(object):
         devices=False,
         time_limit=120.0,
         extra_env=(),
+        key=None,
     ):
+        self.key = key  # what digests of withheld values are made with; never stored
+        self.key_file = None  # where it came from
         self.mode = mode  # full | static | in-process | proc
         self.machine = machine or Machine()
         self.system = self.machine.system
@@ -742,6 +1095,8 @@ class Package(object):
     """One installed distribution: PEP 503 name, version, its metadata directory or file, where it was found."""
 
     def __init__(self, name, version, folder, entry, origin=None):
+        if len(name) >= 16:
+            name = masked(name)  # before its letters and separators change
         self.name = re.sub(r"[-_.]+", "-", name).lower()
         self.version, self.folder, self.entry, self.origin = version, folder, entry, origin
         self.record = None
@@ -753,6 +1108,7 @@ class Package(object):
 def packages_in(files, folder):
     for entry in files.names(folder):
         stem, dot, kind = entry.rpartition(".")
+        stem = masked(stem) if len(stem) >= 24 else stem  # before it is taken apart
         if kind in ("dist-info", "egg-info") and dot:
             package = metadata_package(files, folder, entry, stem, kind)
         elif kind == "egg-link":
@@ -1431,15 +1787,14 @@ def read_env(world, record):
     for name in sorted(set(world.env).difference(set_by_import(world))):
         value = world.env[name]
         if not (name in ENV_NAMES or name in world.extra_env or name.startswith(ENV_PREFIXES)):
-            record.hide("env", name)
+            record.hide_name(name, value)
             continue
-        reason = withhold(name, visible(value))
-        if reason:
-            record.hide("env", name)
-            record.hide("env." + name, reason)
-        else:
+        record.put("env." + name, value, name)
+        if not value:
             # An empty value is a value: for some variables it means on, for others it is an error.
-            record.facts["env." + visible(name)] = hide_home(visible(value), world.home())
+            record.facts["env." + visible(name)] = ""
+        elif "env." + visible(name) not in record.facts:
+            record.hide_name(name, value)
 
 
 # -- builds of packages whose results depend on what they were built with
@@ -2166,7 +2521,7 @@ def failure_text(status, end, limit, chatter):
     if status is None:
         return "took longer than %g s and was stopped" % limit
     lines = [line.strip() for line in chatter.split("\n") if line.strip()]
-    last = ": " + lines[-1][:200] if lines and not withhold("", lines[-1][:200]) else ""
+    last = ": " + masked(lines[-1])[:200] if lines else ""
     if os.WIFSIGNALED(status):
         return "ended with signal %s%s" % (signal_name(os.WTERMSIG(status)), last)
     return "ended the process with status %d%s" % (os.WEXITSTATUS(status), last)
@@ -2198,7 +2553,7 @@ CHILD_SECTIONS = (
 
 
 def import_and_tell(world, emit):
-    record = Record(world.home())
+    record = record_of(world)
     error = attempt(record, "runtime", import_tensorflow, world)
     if error is not None:
         absent = isinstance(error, ImportError) and getattr(error, "name", "") == "tensorflow"
@@ -2207,17 +2562,23 @@ def import_and_tell(world, emit):
             read_libraries(world, record)  # nothing is missing: this is what a program here maps
         else:
             record.cannot("libraries", record.unread["runtime"])
-        record.put("tensorflow.import_error", None if absent else "%s: %s" % (type(error).__name__, error))
+        record.put("tensorflow.import_error", None if absent else masked("%s: %s" % (type(error).__name__, error)))
         emit(told("runtime", record))
         return
     for name, function in CHILD_SECTIONS:
-        record = Record(world.home())
+        record = record_of(world)
         run_section(name, function, world, record)
         emit(told(name, record))
 
 
 def told(section, record):
-    return {"section": section, "facts": record.facts, "unread": record.unread, "withheld": record.withheld}
+    return {
+        "section": section,
+        "facts": record.facts,
+        "unread": record.unread,
+        "withheld": record.withheld,
+        "digests": record.digests,
+    }
 
 
 def keep_keras_from_writing(world):
@@ -2283,6 +2644,7 @@ def run_self(world):
     import subprocess
 
     command = [sys.executable, os.path.abspath(__file__), "--child"] + (["--devices"] if world.devices else [])
+    command += ["--compare-key", world.key_file] if world.key_file else []
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         answers, chatter = child.communicate(timeout=world.time_limit)
@@ -2303,7 +2665,7 @@ def child_main(options):
     """What run_self() starts: answers on the real stdout, everything printed on stderr."""
     answers = os.dup(1)
     os.dup2(2, 1)
-    world = World("full", devices=options["devices"])
+    world = World("full", devices=options["devices"], key=optional_key(options["compare_key"]))
 
     def say(kind, value):
         os.write(answers, json.dumps([kind, value]).encode("ascii") + b"\n")
@@ -2368,7 +2730,7 @@ class ProcessMachine(Machine):
         return ""
 
 
-def world_of_process(pid, root="/proc", machine=None, extra_env=()):
+def world_of_process(pid, root="/proc", machine=None, extra_env=(), key=None):
     proc = "%s/%d" % (root.rstrip("/"), pid)
     host = Files()
     if not os.path.isdir(proc):
@@ -2383,7 +2745,7 @@ def world_of_process(pid, root="/proc", machine=None, extra_env=()):
         files = Files(proc + "/root")
     except OSError as error:
         files = Closed(proc + "/root", process_reason(error, proc))
-    world = World("proc", machine or ProcessMachine(), files, host, proc, env, [], None, extra_env=extra_env)
+    world = World("proc", machine or ProcessMachine(), files, host, proc, env, [], None, extra_env=extra_env, key=key)
     world.ticks = ticks
     return world
 
@@ -2527,8 +2889,7 @@ def read_process(world, record):
     if world.mode not in ("proc", "in-process"):
         return
     if world.system != "Linux":
-        words, reasons = safe_command(list(sys.argv))
-        record.put("process.command", words)
+        record.put_command("process.command", sys.argv)
         return
     read_command(world, record)
     host, proc = world.host, world.proc
@@ -2545,11 +2906,7 @@ def read_process(world, record):
 
 def read_command(world, record):
     words = world.host.text(world.proc + "/cmdline", 1 << 21).split("\0")
-    words, reasons = safe_command([visible(word) for word in (words[:-1] if words[-1:] == [""] else words)])
-    for reason in reasons:
-        record.hide("process.command", reason)
-    # Each word has passed the filter; Record.put would drop a whole word again for a shape that stands in its name.
-    record.facts["process.command"] = [hide_home(word, record.home) for word in words]
+    record.put_command("process.command", words[:-1] if words[-1:] == [""] else words)
 
 
 def read_limits(world, record):
@@ -2604,9 +2961,24 @@ def run_section(name, function, world, record):
                 record.unread.setdefault(path, record.unread[part])
 
 
+def record_of(world):
+    """An empty record that knows whose directories the subject's are."""
+    home = optional(world.env, "HOME") or optional(world.env, "USERPROFILE")
+    user = optional(world.env, "USER") or optional(world.env, "LOGNAME") or optional(world.env, "USERNAME")
+    return Record(home, user, world.key, secrets_in(world.env))
+
+
+def secrets_in(env):
+    """Values of the variables whose names say that they are secrets."""
+    try:
+        return [visible(env[name]) for name in env if names_a_secret(name, env[name])]
+    except Unread:
+        return []
+
+
 def gather(world):
     """Run every section -> Record."""
-    record = Record(optional(world.env, "HOME") or optional(world.env, "USERPROFILE"))
+    record = record_of(world)
     for name, own, other in SECTIONS:
         if world.mode == "full" and name in IN_CHILD:
             continue
@@ -2649,7 +3021,7 @@ def still_runs(world):
 
 
 def document(record, subject, mode):
-    return {
+    made = {
         "schema": SCHEMA,
         "subject": subject,
         "captured_at": iso_time(time.time()),
@@ -2658,6 +3030,10 @@ def document(record, subject, mode):
         "unread": {path: record.unread[path] for path in sorted(record.unread)},
         "withheld": {path: sorted(record.withheld[path]) for path in sorted(record.withheld)},
     }
+    if record.key:
+        digests = {path: record.digests[path] for path in sorted(record.digests)}
+        made["compare_key"] = {"id": key_id(record.key), "digests": digests}
+    return made
 
 
 def iso_time(seconds):
@@ -2669,25 +3045,29 @@ def subject_of(label, otherwise, kind, reached_by):
     return {"label": "(withheld)" if withhold("", label) else label, "kind": kind, "reached_by": reached_by}
 
 
-def fingerprint(static=False, label=None, env=(), machine=None):
+def fingerprint(static=False, label=None, env=(), machine=None, compare_key=None):
     """What the program that calls this really runs with -> the document as a dict. Imports no TensorFlow: what the
-    program has not imported is unread. `static` leaves the flags inside the running TensorFlow out."""
+    program has not imported is unread. `static` leaves the flags inside the running TensorFlow out. `compare_key` is
+    the path of a key file."""
     modules = None if static else sys.modules
-    world = World("static" if static else "in-process", machine, modules=modules, extra_env=env)
+    key = optional_key(compare_key)
+    world = World("static" if static else "in-process", machine, modules=modules, extra_env=env, key=key)
     name = os.path.basename(sys.argv[0] if sys.argv and sys.argv[0] else "") or "program"
     return document(gather(world), subject_of(label, name, "program", "import"), world.mode)
 
 
-def fingerprint_of_process(pid, root="/proc", label=None, env=(), machine=None):
+def fingerprint_of_process(pid, root="/proc", label=None, env=(), machine=None, key=None):
     """What process `pid` runs with, read below `root`, without touching it. Raises Gone if there is no such process."""
-    world = world_of_process(pid, root, machine, env)
+    world = world_of_process(pid, root, machine, env, key)
     record = gather(world)
     return document(record, subject_of(label, "process %d" % pid, "process", "proc"), "proc")
 
 
-def fingerprint_of_interpreter(static, label=None, env=(), devices=False, time_limit=120.0, piped=False):
+def fingerprint_of_interpreter(static, label=None, env=(), devices=False, time_limit=120.0, piped=False, key_file=None):
     """What the interpreter that runs this script would run a program with."""
-    world = World("static" if static else "full", devices=devices, time_limit=time_limit, extra_env=env)
+    key = optional_key(key_file)
+    world = World("static" if static else "full", devices=devices, time_limit=time_limit, extra_env=env, key=key)
+    world.key_file = key_file
     name = "python %d.%d.%d" % sys.version_info[:3]
     return document(gather(world), subject_of(label, name, "interpreter", "piped" if piped else "run"), world.mode)
 
@@ -2696,9 +3076,9 @@ def as_json(fingerprint_, indent=None):
     return json.dumps(fingerprint_, indent=indent, allow_nan=False) + "\n"
 
 
-def write(path, label=None, static=False, env=()):
+def write(path, label=None, static=False, env=(), compare_key=None):
     """Write this program's fingerprint to `path`, whole or not at all: an old file stays until the new is complete."""
-    text = as_json(fingerprint(static=static, label=label, env=env), 2).encode("ascii")
+    text = as_json(fingerprint(static=static, label=label, env=env, compare_key=compare_key), 2).encode("ascii")
     partial = "%s.%d.partial" % (path, os.getpid())
     try:
         with open(partial, "wb") as file:
@@ -2728,8 +3108,9 @@ def parse_arguments(words):
         "indent": False,
         "help": False,
         "child": False,
+        "compare_key": None,
     }
-    converters = {"label": str, "pid": int, "time_limit": float}
+    converters = {"label": str, "pid": int, "time_limit": float, "compare_key": str}
     waiting = list(words)
     while waiting:
         word, equals, value = waiting.pop(0).partition("=")
@@ -2769,10 +3150,17 @@ def capture(options):
     if options["pid"] is not None:
         if Machine.system != "Linux":
             raise Gone("another process can be read on Linux only: it needs /proc")
-        return fingerprint_of_process(options["pid"], label=options["label"], env=options["env"])
+        key = optional_key(options["compare_key"])
+        return fingerprint_of_process(options["pid"], label=options["label"], env=options["env"], key=key)
     piped = not ("__file__" in globals() and os.path.isfile(__file__))
     return fingerprint_of_interpreter(
-        options["static"], options["label"], options["env"], options["devices"], options["time_limit"], piped
+        options["static"],
+        options["label"],
+        options["env"],
+        options["devices"],
+        options["time_limit"],
+        piped,
+        options["compare_key"],
     )
 
 
@@ -2792,10 +3180,10 @@ def main(words):
         with os.fdopen(answers, "wb") as stdout:
             stdout.write(text.encode("ascii"))
     except Misuse as error:
-        sys.stderr.write("envprobe: %s\n%s" % (error, USAGE))
+        sys.stderr.write("envprobe: %s\n%s" % (masked(str(error)), USAGE))
         return 2
     except (Gone, OSError) as error:
-        sys.stderr.write("envprobe: %s\n" % reason_of(error))
+        sys.stderr.write("envprobe: %s\n" % masked(reason_of(error)))
         return 4
     return 0
 

@@ -6,7 +6,7 @@ loaded. It reads, and runs nothing but the probe itself. Files are read below th
 followed inside that root only, only regular files are opened, sizes are bounded.
 
     {"op": "find", "names": ["tensorflow_model_server"]}            processes that may be the one that serves
-    {"op": "fingerprint", "pid": 7, "env": [], "label": null}       the fingerprint of a process
+    {"op": "fingerprint", "pid": 7, "env": [], "label": null}       the fingerprint of a process; "key": in hexadecimal
     {"op": "process", "pid": 7}                                     its words, binary, start, folder, environment
     {"op": "read", "pid": 7, "path": "/etc/x", "limit": 100}        the first bytes of a file
     {"op": "tree", "pid": 7, "path": "/models/m", "depth": 3}       what lies below a folder
@@ -43,9 +43,10 @@ def answer(request, root="/proc"):
     try:
         return OPERATIONS[request["op"]](root, request)
     except (Refusal, envprobe.Gone, envprobe.Unread) as error:
-        return {"error": str(error)}
+        return {"error": envprobe.masked(str(error))}
     except (OSError, ValueError) as error:
-        return {"error": envprobe.reason_of(error), "denied": isinstance(error, PermissionError)}
+        reason = envprobe.masked(envprobe.reason_of(error))
+        return {"error": reason, "denied": isinstance(error, PermissionError)}
 
 
 # -- finding the process that serves
@@ -111,7 +112,14 @@ def words_of(host, proc):
 
 
 def fingerprint(root, request):
-    return envprobe.fingerprint_of_process(request["pid"], root, request.get("label"), request.get("env", ()))
+    return envprobe.fingerprint_of_process(
+        request["pid"], root, request.get("label"), request.get("env", ()), key=key_of(request)
+    )
+
+
+def key_of(request):
+    """The compare key, or None. It comes with the question and is kept nowhere: not in an argument, not in a file."""
+    return bytes.fromhex(request["key"]) if request.get("key") else None
 
 
 def process(root, request):
@@ -234,14 +242,16 @@ def full(root, request):
     python = own_python(words_of(envprobe.Files(), proc), env) if request.get("python") else ""
     python = python or with_tensorflow(env) or sys.executable
     command = [python, "-"] + list(request.get("arguments", ()))
+    pipes = key_pipe(key_of(request))
     try:
         run = subprocess.Popen(
-            command,
+            command + ["--compare-key=/dev/fd/%d" % pipe for pipe in pipes],
             env=env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=pipes,
         )
         output, chatter = run.communicate(
             request["probe"].encode("utf-8"), timeout=request.get("patience_s", FULL_LIMIT_S)
@@ -249,10 +259,23 @@ def full(root, request):
     except subprocess.TimeoutExpired:
         envprobe.kill_group(run.pid)
         raise Refusal("the probe did not end in time") from None
+    finally:
+        for pipe in pipes:
+            os.close(pipe)
     if run.returncode != 0:
         last = chatter.decode("utf-8", "replace").strip().split("\n")[-1]
         raise Refusal("the probe ended with status %d: %s" % (run.returncode, last[:300]))
     return json.loads(output.decode("utf-8"))
+
+
+def key_pipe(key):
+    """The end of a pipe that a child reads the key from, as a list; none without a key."""
+    if not key:
+        return []
+    end, start = os.pipe()
+    os.write(start, key)  # a key is far smaller than a pipe holds
+    os.close(start)
+    return [end]
 
 
 def own_python(words, env):

@@ -10,7 +10,7 @@ from typing import Any
 
 from envdiff.capture import filter as secrets
 from envdiff.capture.containers import Container, Engine
-from envdiff.capture.server_process import SERVER_NAMES, Found, Hints, document_of, find
+from envdiff.capture.server_process import SERVER_NAMES, Found, Hints, asked_key, document_of, find
 from envdiff.capture.talk import (
     LocalChannel,
     Reader,
@@ -46,6 +46,7 @@ class ContainerRequest:
     probe_image: str = PROBE_IMAGE
     names: tuple[str, ...] = SERVER_NAMES
     ask_version: bool = False
+    key: bytes | None = field(default=None, repr=False)  # the compare key
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def capture_container(request: ContainerRequest, engine: Engine | None = None) -
             _still_there(case, error)
             tried.append(f"{way}: {error.message}")
             continue
-        add_container(document, container, engine.image(container.image_id))
+        add_container(document, container, engine.image(container.image_id), key=request.key)
         return Captured(from_document(document, request.target), way, (*tried, *cost))
     raise WorldFailed(
         f"it cannot be read: {'; '.join(tried) or 'no such way'}",
@@ -148,6 +149,7 @@ def by_exec(case: Case) -> tuple[dict[str, Any], list[str]]:
             reached_by="docker-exec",
             extra_env=case.request.extra_env,
             hints=case.hints,
+            key=case.request.key,
         )
         if found.kind == "server":
             return document, []
@@ -170,6 +172,7 @@ def complete(document: dict[str, Any], reader: Reader, found: Found, request: Co
             probe=probe,
             patience_s=limit,
             limit_s=limit + 10,
+            **asked_key(request.key),
         )
     except Refused as error:
         return [f"the flags inside TensorFlow are unread: {error}"]
@@ -178,6 +181,7 @@ def complete(document: dict[str, Any], reader: Reader, found: Found, request: Co
     known = {path.partition(".")[0] for path in whole["facts"]}
     kept = {path: why for path, why in document["unread"].items() if path.partition(".")[0] not in known}
     document["unread"] = {**kept, **{p: why for p, why in whole["unread"].items() if p not in own}}
+    secrets.merge_withheld(document, whole)
     document["probe"]["mode"] = whole["probe"]["mode"]
     note = "its flags are those that its interpreter and environment start with, not what the program set since"
     return [] if request.static else [note]
@@ -296,6 +300,7 @@ def _read(case: Case, reader: Reader, found: Found, way: str) -> dict[str, Any]:
             reached_by=way,
             extra_env=case.request.extra_env,
             hints=case.hints,
+            key=case.request.key,
         )
     except Refused as error:
         raise WorldFailed(str(error), subject=case.request.target) from error
@@ -322,7 +327,9 @@ CLAIMS = (
 )
 
 
-def add_container(document: dict[str, Any], container: Container, image: Mapping[str, Any] | None) -> None:
+def add_container(
+    document: dict[str, Any], container: Container, image: Mapping[str, Any] | None, *, key: bytes | None = None
+) -> None:
     """``container.`` facts: image, limits, and variables of which the engine and the process disagree."""
     config, host = container.config, container.document.get("HostConfig") or {}
     facts: dict[str, Any] = {
@@ -336,21 +343,28 @@ def add_container(document: dict[str, Any], container: Container, image: Mapping
         "container.user": config.get("User"),
     }
     facts.update(image_facts(container.image_id, config, image))
-    facts["container.env_changed"] = _changed(document["facts"], clean_environment(config.get("Env")))
-    facts["container.env_disagreement"] = disagreements(document["facts"], clean_environment(config.get("Env")))
-    secrets.put(document, {path: value for path, value in facts.items() if value not in (None, "", [])}, {})
+    claimed = clean_environment(config.get("Env"))
+    facts["container.env_changed"] = _changed(document["facts"], claimed)
+    facts["container.env_disagreement"] = disagreements(document["facts"], claimed)
+    known = secrets.secrets_of_environment(claimed)
+    told = {path: value for path, value in facts.items() if value not in (None, "", [])}
+    secrets.put(document, told, {}, key=key, known=known)
+    secrets.put_commands(document, image_commands(config), key=key, known=known)
 
 
 def image_facts(image_id: str, config: Mapping[str, Any], image: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What an image is: digests, labels, entry point, command."""
+    """What an image is: digests and labels."""
     labels = config.get("Labels") or {}
     digests = [str(digest).rpartition("@")[2] for digest in (image or {}).get("RepoDigests") or []]
     facts: dict[str, Any] = {"container.image_id": image_id, "container.image_digest": digests}
     for name in LABELS:
         facts[f"container.labels.{name.replace('.', '-')}"] = labels.get(name)
-    facts["container.entrypoint"] = secrets.shown_words(config.get("Entrypoint") or [])
-    facts["container.command"] = secrets.shown_words(config.get("Cmd") or [])
     return facts
+
+
+def image_commands(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What an image or container is set to run."""
+    return {"container.entrypoint": config.get("Entrypoint") or [], "container.command": config.get("Cmd") or []}
 
 
 def _changed(facts: Mapping[str, Any], claimed: Mapping[str, str]) -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from envdiff.capture.chunks import ChunkStream
 from envdiff.capture.talk import LARGEST_ANSWER
 from envdiff.errors import EnvdiffError, UnusableInput, WorldFailed
+from envdiff.secrets import masked
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -46,7 +47,8 @@ def told(subject: str, doing: str) -> Iterator[None]:
 
 
 def _said(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error).strip()[:400]
+    # The engine repeats what it was given: a command line, an address, a variable.
+    return masked(str(getattr(error, "explanation", None) or error).strip())[:400]
 
 
 def _no_engine(error: Exception) -> EnvdiffError | None:

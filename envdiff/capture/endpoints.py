@@ -7,13 +7,14 @@ import http.client
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from envdiff.capture import filter as secrets
 from envdiff.errors import UnusableInput, WorldFailed
 from envdiff.fingerprint import Fingerprint, from_document
+from envdiff.secrets import masked
 from envdiff.serving.facts import key_of
 
 LARGEST = 16 << 20
@@ -36,11 +37,13 @@ class ServerRequest:
     label: str | None = None
     limit_s: float = 10.0
     metrics: str = METRICS_PATH
+    key: bytes | None = field(default=None, repr=False)  # the compare key
 
 
 def capture_server(request: ServerRequest) -> Fingerprint:
     """A fingerprint of what the endpoints tell alone. Raises :class:`WorldFailed` when the server does not tell."""
-    document = secrets.empty_document(request.label or f"{request.model} at {_host(request)}", "server", "endpoints")
+    label = request.label or f"{request.model} at {_host(request)}"
+    document = secrets.empty_document(label, "server", "endpoints", key=request.key)
     reason = "endpoints do not tell it; combine with --container, --pod or --pid"
     for section in ("env", "os", "cpu", "gpu", "cuda", "python", "packages", "libraries", "runtime", "tensorflow"):
         document["unread"][section] = reason
@@ -58,7 +61,8 @@ def add_endpoints(document: dict[str, Any], request: ServerRequest) -> None:
         _rest(document, request, facts, unread)
     if request.grpc:
         _grpc(request, facts, unread)
-    secrets.put(document, {path: value for path, value in facts.items() if value not in (None, [])}, unread)
+    told = {path: value for path, value in facts.items() if value not in (None, [])}
+    secrets.put(document, told, unread, key=request.key)
 
 
 def _rest(document: dict[str, Any], request: ServerRequest, facts: dict[str, Any], unread: dict[str, str]) -> None:
@@ -239,5 +243,5 @@ def _connection(request: ServerRequest) -> tuple[http.client.HTTPConnection, str
 
 
 def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
+    text = masked(" ".join(str(value).split()))
     return text if len(text) <= 200 else text[:200] + " …"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from envdiff.capture import filter as secrets
@@ -12,11 +12,12 @@ from envdiff.capture.container_ways import (
     Captured,
     ContainerRequest,
     complete,
+    image_commands,
     image_facts,
     version_output,
 )
 from envdiff.capture.containers import Engine
-from envdiff.capture.server_process import SERVER_NAMES, Found
+from envdiff.capture.server_process import SERVER_NAMES, Found, asked_key
 from envdiff.capture.talk import Reader, Refused, boot_command, boot_line, clean_environment
 from envdiff.errors import WorldFailed
 from envdiff.fingerprint import from_document
@@ -40,6 +41,7 @@ class ImageRequest:
     probe_image: str = PROBE_IMAGE
     names: tuple[str, ...] = SERVER_NAMES
     ask_version: bool = True
+    key: bytes | None = field(default=None, repr=False)  # the compare key
 
 
 def capture_image(request: ImageRequest, engine: Engine | None = None) -> Captured:
@@ -60,7 +62,7 @@ def capture_image(request: ImageRequest, engine: Engine | None = None) -> Captur
         except (WorldFailed, Refused) as error:
             notes.append(f"{way}: {error}")
             continue
-        document["subject"].update(label=request.label or request.reference, kind="image", reached_by=way)
+        secrets.relabel(document, request.label or request.reference, kind="image", reached_by=way)
         _add_image(document, request, engine, image)
         return Captured(from_document(document, request.reference), way, tuple(notes))
     raise WorldFailed(f"it cannot be read: {'; '.join(notes)}", subject=request.reference)
@@ -71,14 +73,18 @@ def _by_python(request: ImageRequest, engine: Engine, image: Mapping[str, Any]) 
         channel.send(boot_line())
         reader = Reader(channel, request.reference)
         reader.ask("hello", limit_s=BOOT_S)
-        document = reader.ask("fingerprint", pid=1, env=list(request.extra_env))
+        document = reader.ask("fingerprint", pid=1, env=list(request.extra_env), **asked_key(request.key))
         complete(document, reader, Found(1, "python", True, True, 0), _as_container(request))
         return document
 
 
 def _as_container(request: ImageRequest) -> ContainerRequest:
     return ContainerRequest(
-        request.reference, extra_env=request.extra_env, static=request.static, time_limit_s=request.time_limit_s
+        request.reference,
+        extra_env=request.extra_env,
+        static=request.static,
+        time_limit_s=request.time_limit_s,
+        key=request.key,
     )
 
 
@@ -103,7 +109,7 @@ def _beside(request: ImageRequest, engine: Engine, probe: str, target: str) -> d
     with engine.temporary(probe, boot_command("python3"), user="0:0", **settings) as (_, channel):
         channel.send(boot_line())
         reader = Reader(channel, request.reference)
-        document = reader.ask("fingerprint", pid=1, env=list(request.extra_env))
+        document = reader.ask("fingerprint", pid=1, env=list(request.extra_env), **asked_key(request.key))
         packages = reader.ask("packages", pid=1, names=list(PACKAGES))
         document["dpkg"] = packages["packages"]
         return document
@@ -111,7 +117,7 @@ def _beside(request: ImageRequest, engine: Engine, probe: str, target: str) -> d
 
 def _by_files(request: ImageRequest, engine: Engine, image: Mapping[str, Any]) -> dict[str, Any]:
     """A container that is created and never started: its settings, and a few of its files."""
-    document = secrets.empty_document(request.reference, "image", "image-files")
+    document = secrets.empty_document(request.reference, "image", "image-files", key=request.key)
     made = engine.create_only(image["Id"])
     try:
         facts: dict[str, Any] = {"os.system": "Linux", "os.machine": str(image.get("Architecture") or "")}
@@ -121,13 +127,11 @@ def _by_files(request: ImageRequest, engine: Engine, image: Mapping[str, Any]) -
             )
         except WorldFailed:
             document["unread"]["os.distribution"] = "it has no readable /etc/os-release"
-        secrets.put(document, facts, {})
+        secrets.put(document, facts, {}, key=request.key)
     finally:
         engine.remove(made)
     environment = clean_environment((image.get("Config") or {}).get("Env"))
-    shown = secrets.recorded(sorted(environment), request.extra_env)
-    secrets.put(document, {f"env.{name}": secrets.shown_flag(name, environment[name]) for name in shown}, {})
-    document["withheld"]["env"] = sorted(set(environment) - set(shown))
+    secrets.put_environment(document, environment, request.extra_env, key=request.key)
     for section in ("python", "cpu", "gpu", "packages", "tensorflow", "libraries"):
         document["unread"][section] = "it has neither a Python nor a command that could wait beside a sidecar"
     return document
@@ -147,7 +151,10 @@ def _add_image(document: dict[str, Any], request: ImageRequest, engine: Engine, 
     config = image.get("Config") or {}
     facts = image_facts(str(image["Id"]), config, image)
     facts["container.image"] = request.reference
-    secrets.put(document, {path: value for path, value in facts.items() if value not in (None, "", [])}, {})
+    told = {path: value for path, value in facts.items() if value not in (None, "", [])}
+    known = secrets.secrets_of_environment(clean_environment(config.get("Env")))
+    secrets.put(document, told, {}, key=request.key, known=known)
+    secrets.put_commands(document, image_commands(config), key=request.key, known=known)
     packages = document.pop("dpkg", {})
     _add_server(document, request, engine, image, packages)
 
@@ -180,7 +187,8 @@ def _add_server(
         "tensorflow.version": str(served.version),
         "tensorflow.installed": True,
     }
-    secrets.put(document, {path: value for path, value in facts.items() if value != []}, {"serving.flag": NOT_RUN})
+    told = {path: value for path, value in facts.items() if value != []}
+    secrets.put(document, told, {"serving.flag": NOT_RUN}, key=request.key)
     for section in ("serving.model", "serving.session", "serving.batching", "serving.threads"):
         document["unread"][section] = NOT_RUN
     document["unread"]["tensorflow"] = "linked into the server: only its version is told"

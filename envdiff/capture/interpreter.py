@@ -15,6 +15,7 @@ from pathlib import Path
 from envdiff.errors import UnusableInput, WorldFailed
 from envdiff.fingerprint import Fingerprint, parse
 from envdiff.probe_file import probe_path
+from envdiff.secrets import masked
 
 # The probe limits TensorFlow's import itself; this is for a probe that hangs all the same.
 GRACE_S = 30.0
@@ -73,6 +74,7 @@ class Request:
     extra_env: tuple[str, ...] = ()
     time_limit_s: float = 120.0
     devices: bool = False
+    compare_key: Path | None = None
 
     def arguments(self) -> list[str]:
         """The probe's command line."""
@@ -80,6 +82,7 @@ class Request:
         arguments += ["--static"] if self.static else []
         arguments += ["--devices"] if self.devices else []
         arguments += ["--label", self.label] if self.label is not None else []
+        arguments += ["--compare-key", str(self.compare_key)] if self.compare_key is not None else []
         for name in self.extra_env:
             arguments += ["--env", name]
         return arguments
@@ -146,4 +149,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _death(status: int, chatter: bytes) -> str:
     last = next((line for line in reversed(chatter.decode("utf-8", "replace").splitlines()) if line.strip()), "")
     how = f"signal {-status}" if status < 0 else f"exit status {status}"
-    return f"the probe ended with {how}" + (f": {last.strip()[:300]}" if last else "")
+    return f"the probe ended with {how}" + (f": {masked(last.strip())[:300]}" if last else "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envdiff.capture import filter as secrets
 from envdiff.errors import UnusableInput, WorldFailed
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ class ModelRequest:
     allow_code: bool = False
 
 
-def add_model(document: dict[str, Any], request: ModelRequest, place: Path) -> None:
-    """Add the model's facts to ``document``, read at ``place``. Raises :class:`UnusableInput` for no model."""
+def add_model(document: dict[str, Any], request: ModelRequest, place: Path, *, key: bytes | None = None) -> None:
+    """Add the model's facts to ``document``, read at ``place``. Raises :class:`UnusableInput` for no model.
+
+    ``key`` is the compare key: files, tensors and signatures may be called what must not be shown.
+    """
     from envdiff.model.facts import model_facts
 
     reading = model_facts(place, verify_weights=request.verify_weights)
-    document["facts"].update(reading.facts)
-    if place != request.path:
-        document["facts"]["model.path"] = str(request.path)
-    document["unread"].update(reading.unread)
-    document["withheld"].update(reading.withheld)
+    path = {} if place == request.path else {"model.path": str(request.path)}
+    secrets.put(document, {**reading.facts, **path}, reading.unread, key=key)
 
 
 def add_answers(document: dict[str, Any], request: ModelRequest, python: Path) -> tuple[str, ...]:
@@ -51,12 +52,12 @@ def add_answers(document: dict[str, Any], request: ModelRequest, python: Path) -
 
     by_way, rows = _ask(document["facts"], request, python)
     main = _main(by_way)
-    document["facts"].update(facts_of(main, rows.count, rows.origin))
+    secrets.put(document, facts_of(main, rows.count, rows.origin), {})
     if request.answers_file is not None:
         _keep(request.answers_file, main)
-        document["outputs"] = kept_elsewhere(main, request.answers_file.name)
+        document["outputs"] = secrets.without_secrets(kept_elsewhere(main, request.answers_file.name))
     else:
-        document["outputs"] = to_document(main)
+        document["outputs"] = secrets.without_secrets(to_document(main))
     return (*main.notes, *_disagreements(by_way, main))
 
 

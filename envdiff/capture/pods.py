@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from envdiff.capture import filter as secrets
@@ -14,6 +14,7 @@ from envdiff.capture.server_process import SERVER_NAMES, Hints, document_of, fin
 from envdiff.capture.talk import Channel, Reader, Refused, boot_command, boot_line, clean_environment, failure
 from envdiff.errors import Misuse, UnusableInput, WorldFailed
 from envdiff.fingerprint import from_document
+from envdiff.secrets import masked
 
 BOOT_S = 30.0
 DEBUG_LINE = (
@@ -32,6 +33,7 @@ class PodRequest:
     static: bool = False
     time_limit_s: float = 120.0
     names: tuple[str, ...] = SERVER_NAMES
+    key: bytes | None = field(default=None, repr=False)  # the compare key
 
 
 class PodChannel(Channel, Protocol):
@@ -74,19 +76,28 @@ def capture_pod(request: PodRequest, cluster: Cluster | None = None) -> Captured
             reached_by="pod-exec",
             extra_env=request.extra_env,
             hints=Hints(environment=_environment(pod, container)),
+            key=request.key,
         )
         notes = [] if found.kind == "server" else complete(document, reader, found, _as_container(request))
     except Refused as error:
         raise WorldFailed(str(error), subject=request.target) from error
     finally:
         channel.close()
-    secrets.put(document, _facts(pod, container), {})
+    known = secrets.secrets_of_environment(_environment(pod, container))
+    secrets.put(document, _facts(pod, container), {}, key=request.key, known=known)
+    spec = _spec(pod, container)
+    commands = {"container.entrypoint": spec.get("command") or [], "container.command": spec.get("args") or []}
+    secrets.put_commands(document, commands, key=request.key, known=known)
     return Captured(from_document(document, request.target), "pod-exec", tuple(notes))
 
 
 def _as_container(request: PodRequest) -> ContainerRequest:
     return ContainerRequest(
-        request.target, extra_env=request.extra_env, static=request.static, time_limit_s=request.time_limit_s
+        request.target,
+        extra_env=request.extra_env,
+        static=request.static,
+        time_limit_s=request.time_limit_s,
+        key=request.key,
     )
 
 
@@ -120,7 +131,7 @@ def _must_run(pod: Mapping[str, Any], container: str, target: str) -> None:
         return
     kind = next(iter(state), "")
     said: Mapping[str, Any] = state.get(kind) or {}
-    why = " ".join(str(said[key]) for key in ("reason", "message") if said.get(key))
+    why = masked(" ".join(str(said[key]) for key in ("reason", "message") if said.get(key)))
     phase = pod.get("status", {}).get("phase", "unknown")
     raise WorldFailed(
         f"its container {container} is {kind or 'not started'} ({why or f'phase {phase}'})",
@@ -166,8 +177,6 @@ def _facts(pod: Mapping[str, Any], container: str) -> dict[str, Any]:
         "container.image_digest": [str(status.get("imageID", "")).rpartition("@")[2]]
         if status.get("imageID")
         else None,
-        "container.entrypoint": secrets.shown_words(spec.get("command") or []) or None,
-        "container.command": secrets.shown_words(spec.get("args") or []) or None,
         "container.cpus": limits.get("cpu"),
         "container.memory": limits.get("memory"),
         "container.restarts": status.get("restartCount"),
@@ -189,7 +198,7 @@ class KubernetesCluster:
             config.load_config()
         except (config.ConfigException, OSError, TypeError) as error:
             raise WorldFailed(
-                f"there is no usable cluster configuration: {error}", hint="kubectl config view"
+                f"there is no usable cluster configuration: {masked(str(error))}", hint="kubectl config view"
             ) from error
         self._client = client
         self._api = client.CoreV1Api()
@@ -206,7 +215,9 @@ class KubernetesCluster:
                 f"the cluster refuses: {error.status} {error.reason}", subject=f"{namespace}/{name}"
             ) from error
         except HTTPError as error:
-            raise WorldFailed(f"the cluster does not answer: {error}", subject=f"{namespace}/{name}") from error
+            raise WorldFailed(
+                f"the cluster does not answer: {masked(str(error))}", subject=f"{namespace}/{name}"
+            ) from error
         found: Mapping[str, Any] = self._api.api_client.sanitize_for_serialization(said)
         return found
 
@@ -253,7 +264,7 @@ class WebSocketChannel:
                 raise WorldFailed(f"no answer within {limit_s:.0f} s", subject=self._subject)
             if not self._socket.is_open():
                 last = str(self._socket.read_stderr() or "").strip().splitlines()
-                raise WorldFailed(f"it ended{': ' + last[-1][:300] if last else ''}", subject=self._subject)
+                raise WorldFailed(f"it ended{': ' + masked(last[-1])[:300] if last else ''}", subject=self._subject)
             self._socket.update(timeout=0.5)
             self._text += self._socket.read_stdout() if self._socket.peek_stdout() else ""
         line, _, self._text = self._text.partition("\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envdiff.capture.container_ways import PROBE_IMAGE, Captured, ContainerRequest, capture_container
 from envdiff.errors import Misuse, WorldFailed
@@ -28,6 +28,7 @@ class Reach:
     way: str | None = None
     probe_image: str = PROBE_IMAGE
     ask_version: bool = False
+    key: bytes | None = field(default=None, repr=False)  # the compare key
 
     @property
     def subject(self) -> str:
@@ -70,17 +71,28 @@ def _subject(asked: Reach, kind: str) -> Captured:
                 way=asked.way,
                 probe_image=asked.probe_image,
                 ask_version=asked.ask_version,
+                key=asked.key,
             )
         )
     if kind == "image":
         from envdiff.capture.image import ImageRequest, capture_image
 
         return capture_image(
-            ImageRequest(str(asked.image), asked.label, asked.env, asked.static, asked.time_limit_s, asked.probe_image)
+            ImageRequest(
+                str(asked.image),
+                asked.label,
+                asked.env,
+                asked.static,
+                asked.time_limit_s,
+                asked.probe_image,
+                key=asked.key,
+            )
         )
     from envdiff.capture.pods import PodRequest, capture_pod
 
-    return capture_pod(PodRequest(str(asked.pod), asked.label, asked.env, asked.static, asked.time_limit_s))
+    return capture_pod(
+        PodRequest(str(asked.pod), asked.label, asked.env, asked.static, asked.time_limit_s, key=asked.key)
+    )
 
 
 def _process(asked: Reach) -> Captured:
@@ -95,7 +107,14 @@ def _process(asked: Reach) -> Captured:
         found = find(reader, SERVER_NAMES, only=asked.pid)
         label = asked.label or subject
         document = document_of(
-            reader, found, label=label, kind="process", reached_by="proc", extra_env=asked.env, hints=Hints()
+            reader,
+            found,
+            label=label,
+            kind="process",
+            reached_by="proc",
+            extra_env=asked.env,
+            hints=Hints(),
+            key=asked.key,
         )
     except Refused as error:
         raise WorldFailed(str(error), subject=subject) from error
@@ -107,13 +126,15 @@ def _process(asked: Reach) -> Captured:
 def _server(asked: Reach) -> Fingerprint:
     from envdiff.capture.endpoints import ServerRequest, capture_server
 
-    return capture_server(ServerRequest(asked.server or "", str(asked.model_name), asked.grpc, asked.label))
+    return capture_server(
+        ServerRequest(asked.server or "", str(asked.model_name), asked.grpc, asked.label, key=asked.key)
+    )
 
 
 def _with_endpoints(captured: Captured, asked: Reach) -> Captured:
     from envdiff.capture.endpoints import ServerRequest, add_endpoints
 
     document = copy.deepcopy(dict(captured.fingerprint.document))
-    add_endpoints(document, ServerRequest(asked.server or "", str(asked.model_name), asked.grpc))
+    add_endpoints(document, ServerRequest(asked.server or "", str(asked.model_name), asked.grpc, key=asked.key))
     name = asked.container or asked.image or asked.pod or f"process {asked.pid}"
     return Captured(from_document(document, name), captured.way, captured.notes)

@@ -60,18 +60,31 @@ class Hints:
 
 
 def document_of(
-    reader: Reader, found: Found, *, label: str, kind: str, reached_by: str, extra_env: Sequence[str], hints: Hints
+    reader: Reader,
+    found: Found,
+    *,
+    label: str,
+    kind: str,
+    reached_by: str,
+    extra_env: Sequence[str],
+    hints: Hints,
+    key: bytes | None = None,
 ) -> dict[str, Any]:
     """The fingerprint of the process as a JSON object, with ``serving.`` facts when it is a model server."""
-    document = reader.ask("fingerprint", pid=found.pid, label=label, env=list(extra_env))
+    document = reader.ask("fingerprint", pid=found.pid, label=label, env=list(extra_env), **asked_key(key))
     document["subject"].update(kind=kind, reached_by=reached_by)
     secrets.put(document, {"process.found_by": found.why}, {})
     if found.kind == "server":
-        add_serving(document, reader, found, hints)
+        add_serving(document, reader, found, hints, key)
     return document
 
 
-def add_serving(document: dict[str, Any], reader: Reader, found: Found, hints: Hints) -> None:
+def asked_key(key: bytes | None) -> dict[str, Any]:
+    """The compare key as part of a question to the reader: it goes through the pipe and nowhere else."""
+    return {} if key is None else {"key": key.hex()}
+
+
+def add_serving(document: dict[str, Any], reader: Reader, found: Found, hints: Hints, key: bytes | None = None) -> None:
     """Put the server's configuration into its fingerprint, and the TensorFlow that is linked into it."""
     try:
         process = _process(reader, found.pid)
@@ -82,7 +95,9 @@ def add_serving(document: dict[str, Any], reader: Reader, found: Found, hints: H
     read = serving_facts(process, InsideReader(reader, found.pid), claims)
     if found.others:
         read.put("processes", found.others + 1)
-    secrets.put(document, _shown(read.facts), read.unread)
+    # What follows a secret's option is told again among the words that the server drops.
+    known = secrets.secrets_of_command(process.words)
+    secrets.put(document, read.facts, read.unread, key=key, known=known)
     linked_tensorflow(document, served_by(claims).version is not None)
 
 
@@ -109,19 +124,6 @@ def _claims(
         labels=hints.labels,
         environment={**hints.environment, **process.environment},
     )
-
-
-def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Flag values pass the filter under their flag's name; dropped words are a command line."""
-    shown = {}
-    for path, value in facts.items():
-        if path.startswith("serving.flag.") and isinstance(value, str):
-            value = secrets.shown_flag(path.removeprefix("serving.flag."), value)  # noqa: PLW2901
-        if path in ("serving.dropped", "serving.refused", "serving.void"):
-            value = [line for line in value if secrets.shown_flag("", line) is not None]  # noqa: PLW2901
-        if value is not None:
-            shown[path] = value
-    return shown
 
 
 def linked_tensorflow(document: dict[str, Any], known: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from envdiff.errors import EnvdiffError, WorldFailed
 from envdiff.probe_file import probe_path
+from envdiff.secrets import masked
 from envdiff.serving.directory import Entry
 from envdiff.serving.inside import Listing, Unreadable
 
@@ -70,11 +71,12 @@ class Reader:
         try:
             answer = json.loads(raw)
         except ValueError as error:
-            raise WorldFailed(f"the reader did not answer with JSON: {raw[:200]!r}", subject=self.subject) from error
+            said = masked(raw[:200].decode("utf-8", "replace"))
+            raise WorldFailed(f"the reader did not answer with JSON: {said!r}", subject=self.subject) from error
         if not isinstance(answer, dict):
             raise WorldFailed("the reader did not answer with an object", subject=self.subject)
         if "error" in answer:
-            raise Refused(str(answer["error"])[:500], denied=bool(answer.get("denied")))
+            raise Refused(masked(str(answer["error"]))[:500], denied=bool(answer.get("denied")))
         return answer
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envdiff.capture.anonymize import anonymized, local_names
 from envdiff.capture.interpreter import (
     Request,
     active_interpreter,
@@ -23,6 +24,16 @@ from envdiff.errors import ExitStatus, Misuse
 from envdiff.fingerprint import Fingerprint, from_document, show
 from envdiff.output import write
 from envdiff.progress import progress
+from envdiff.secrets import masked, read_key
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What is done about that which must not be shown, besides holding it back."""
+
+    compare_key: Path | None = None
+    show_withheld: bool = False
+    anonymize: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ class CaptureOptions:
     env: tuple[str, ...]
     devices: bool
     time_limit_s: float
+    privacy: Privacy
     model: ModelRequest
     config: Path | None
 
@@ -71,13 +83,20 @@ def run_capture(options: CaptureOptions) -> int:
         other = next(name for name in ("pid", "container", "image", "pod") if getattr(options, name) is not None)
         raise Misuse(f"--{other} and --python exclude each other", hint="what runs is read as it is")
     config = read_config(options.config, Path.cwd())
+    key = read_key(options.privacy.compare_key)
     env = (*config.env, *options.env)
-    taken = _elsewhere(options, env) if options.elsewhere else _here(options, env)
-    notes = _add_model(taken.document, options)
-    write(json.dumps(taken.document, indent=1, ensure_ascii=False) + "\n", options.output)
-    _summary(from_document(taken.document, "this capture"), taken.source)
+    taken = _elsewhere(options, env, key) if options.elsewhere else _here(options, env)
+    notes = _add_model(taken.document, options, key)
+    document = anonymized(taken.document, local_names(), key) if options.privacy.anonymize else taken.document
+    write(json.dumps(document, indent=1, ensure_ascii=False) + "\n", options.output)
+    found = from_document(document, "this capture")
+    _summary(found, taken.source)
     for note in (*taken.notes, *notes):
         _say(f"  note    {note}")
+    if options.privacy.show_withheld:
+        from envdiff.commands.withheld import show_withheld
+
+        show_withheld(found)
     return ExitStatus.OK
 
 
@@ -89,13 +108,14 @@ def _here(options: CaptureOptions, env: tuple[str, ...]) -> Taken:
         extra_env=env,
         time_limit_s=options.time_limit_s,
         devices=options.devices,
+        compare_key=options.privacy.compare_key,
     )
     interpreter = active_interpreter(os.environ) if options.python is None else named_interpreter(options.python)
     found = capture_interpreter(interpreter.path, request, progress=progress(f"capturing {interpreter.path}"))
     return Taken(dict(found.document), f"{interpreter.path} ({interpreter.why})")
 
 
-def _elsewhere(options: CaptureOptions, env: tuple[str, ...]) -> Taken:
+def _elsewhere(options: CaptureOptions, env: tuple[str, ...], key: bytes | None) -> Taken:
     """A process, container, image, pod, or what a server's endpoints tell."""
     from envdiff.capture.reach import Reach, capture_reach
 
@@ -115,18 +135,19 @@ def _elsewhere(options: CaptureOptions, env: tuple[str, ...]) -> Taken:
         way=options.way,
         probe_image=options.probe_image,
         ask_version=options.ask_version,
+        key=key,
     )
     with progress(f"capturing {what.subject}"):
         found = capture_reach(what)
     return Taken(dict(found.fingerprint.document), f"{what.subject} ({found.way})", found.notes)
 
 
-def _add_model(document: dict[str, Any], options: CaptureOptions) -> tuple[str, ...]:
+def _add_model(document: dict[str, Any], options: CaptureOptions, key: bytes | None) -> tuple[str, ...]:
     """The model's facts and its answers, where they were asked for."""
     request = options.model
     if request.path is not None:
         with progress(f"reading {request.path}"), _model_at(options) as place:
-            add_model(document, request, place)
+            add_model(document, request, place, key=key)
     if request.rows is None:
         return ()
     _check_asking(options)
@@ -185,4 +206,5 @@ def _contents(fingerprint: Fingerprint) -> str:
 
 
 def _say(text: str) -> None:
-    print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text), file=sys.stderr)  # noqa: T201
+    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in masked(text))
+    print(safe, file=sys.stderr)  # noqa: T201

@@ -14,6 +14,7 @@ from envdiff.explain.proof import is_of, with_isolation
 from envdiff.explain.rank import ranked, solved
 from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
+from envdiff.withheld import names_compared
 
 __all__ = ["explain"]
 
@@ -109,4 +110,10 @@ def _notes(comparison: Comparison) -> tuple[str, ...]:
             notes.append(
                 f"Set on the {name} only; recorded by name alone, since TensorFlow is not known to read them: {shown}."
             )
+    equal, different = names_compared(comparison.left, comparison.right)
+    if different:
+        shown = ", ".join(different[:20]) + (f" and {len(different) - 20} more" if len(different) > 20 else "")
+        notes.append(f"Set on both sides to different values, recorded as keyed digests alone: {shown}.")
+    if equal:
+        notes.append(f"Set on both sides to the same value, recorded as a keyed digest alone: {len(equal)} variables.")
     return tuple(notes)

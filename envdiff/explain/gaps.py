@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from envdiff.compare import Comparison, Incomparable
+from envdiff.compare import ANONYMIZED, HELD_BACK, Comparison, Incomparable
 from envdiff.fingerprint import ON_REQUEST
 from envdiff.report import Unread
+from envdiff.withheld import COMPARE
 
 # Sections that hold causes. What stands in the others is context.
 MATTERS = ("cpu", "gpu", "cuda", "tensorflow", "runtime", "env", "keras", "serving", "model", "answers", "setting")
@@ -72,5 +73,10 @@ def _entry(gap: Incomparable, settings: list[Incomparable]) -> Unread:
         names = [one.path.removeprefix("setting.").removeprefix("variable.") for one in settings]
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         reason += f" (so not concluded: {shown})"
-    how = HOW.get(section) or ON_REQUEST.get(section) or "capture again from inside the environment"
+    hidden = gap.path == ANONYMIZED or gap.reason.startswith(HELD_BACK)
+    how = (
+        COMPARE
+        if hidden
+        else HOW.get(section) or ON_REQUEST.get(section) or "capture again from inside the environment"
+    )
     return Unread(gap.side, gap.path, reason, how, section in MATTERS and gap.path not in CONTEXT)

@@ -18,6 +18,7 @@ from envdiff.model.savedmodel import MetaGraph, Value
 from envdiff.model.tflite import LiteModel
 from envdiff.model.traits import Traits
 from envdiff.model.weights import Role, content_digest, named_digest, sha256_digest
+from envdiff.secrets import masked
 
 Scalar = bool | int | float | str
 Fact = Scalar | list[Scalar]
@@ -36,7 +37,6 @@ class ModelReading:
 
     facts: dict[str, Fact]
     unread: dict[str, str]
-    withheld: dict[str, list[str]]
     model: Model
 
 
@@ -52,7 +52,7 @@ def reading_of(model: Model) -> ModelReading:
     facts = {f"model.{name}": value for name, value in _facts(model) if value is not None}
     unread = {f"model.{name}": why for name, why in model.unread.items()}
     unread |= {name: why for name, why in _unread_files(model.files).items() if name not in unread}
-    return ModelReading(facts, unread, {}, model)
+    return ModelReading(facts, unread, model)
 
 
 def _facts(model: Model) -> Iterator[tuple[str, Fact | None]]:
@@ -91,7 +91,8 @@ def shown_path(path: Path) -> str:
 
 
 def _safe(name: str) -> str:
-    return name.replace(".", "_")
+    """As a part of a fact's path. A secret in it is masked while its form still shows."""
+    return masked(name).replace(".", "_")
 
 
 def _files(model: Model) -> Iterator[tuple[str, Fact | None]]:

@@ -74,6 +74,8 @@ def _same(argument: Any, sides: Sides) -> Answer:
 
 
 def _unequal(left: Reading, right: Reading) -> Answer:
+    if isinstance(left, Withheld) and left.comparable(right):
+        return left != right
     if isinstance(left, Unread | Withheld) or isinstance(right, Unread | Withheld):
         return None
     return left != right

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from packaging.version import Version
 
 from envdiff.errors import UnusableInput
+from envdiff.secrets import masked
 from envdiff.serving import configs
 from envdiff.serving.commandline import CommandLine, parse
 from envdiff.serving.flags import flags_of
@@ -239,5 +240,5 @@ def _put_model(found: ServingFacts, model: Model, seen: ModelDirectory, flags: d
 
 
 def key_of(name: str) -> str:
-    """A model's name as one component of a path."""
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)[:100] or "-"
+    """A model's name as one component of a path. A secret in it is masked while its form still shows."""
+    return re.sub(r"[^A-Za-z0-9_\[\]-]", "-", masked(name))[:100] or "-"
