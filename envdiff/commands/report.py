@@ -8,12 +8,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from envdiff import __version__, api
 from envdiff.answers import stated
-from envdiff.config import Config, read_config
+from envdiff.config import read_config
 from envdiff.errors import ExitStatus, Misuse, UnusableInput
 from envdiff.fingerprint import Fingerprint, from_document, load, read_bounded
+from envdiff.fleet_report import FleetReport
 from envdiff.output import append, write
 from envdiff.render import render
 from envdiff.report import Report, Verdict
@@ -43,10 +45,12 @@ def run_report(options: ReportOptions) -> int:
     """Load both sides, judge, write, and answer with the status that ``--fail-on`` asks for."""
     config = read_config(options.config, Path.cwd())
     left, right = _sides(options)
-    ignore = {**config.ignore, **_ignored(options.ignore)}
+    ignore = {**config.ignore, **ignored(options.ignore)}
     delta = stated(options.delta) if options.delta is not None else None
     report = api.report(left, right, ignore=ignore, rules=config.rules, delta=delta, inputs=options.inputs)
-    write(_rendered(report, left, right, options, config), options.output)
+    documents = (left.document, right.document)
+    form = options.format or config.format
+    write(rendered(report, form, options.output, full=options.full, fingerprints=documents), options.output)
     if options.step_summary:
         _append_summary(report, os.environ)
     return _status(report, options.fail_on or config.fail_on or "can-move")
@@ -79,7 +83,8 @@ def _embedded(path: Path) -> tuple[Fingerprint, Fingerprint]:
     return from_document(left, f"{path} (left)"), from_document(right, f"{path} (right)")
 
 
-def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
+def ignored(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``PATH=REASON`` of the command line; raises :class:`Misuse` where the reason is missing."""
     found = {}
     for pair in pairs:
         path, sign, reason = pair.partition("=")
@@ -89,15 +94,23 @@ def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _rendered(report: Report, left: Fingerprint, right: Fingerprint, options: ReportOptions, config: Config) -> str:
-    to_screen = options.output is None and sys.stdout.isatty()
+def rendered(
+    report: Report | FleetReport,
+    form: str | None,
+    output: Path | None,
+    *,
+    full: bool,
+    fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+) -> str:
+    """The answer as the user wants to see it, on the screen or in ``output``."""
+    to_screen = output is None and sys.stdout.isatty()
     return render(
         report,
-        options.format or config.format or "terminal",
+        form or "terminal",
         width=shutil.get_terminal_size().columns if to_screen or os.environ.get("COLUMNS") else 100,
         colour=to_screen and wants_colour(os.environ),
-        full=options.full,
-        fingerprints=(left.document, right.document),
+        full=full,
+        fingerprints=fingerprints,
         generator=f"envdiff {__version__}",
     )
 

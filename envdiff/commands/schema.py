@@ -10,9 +10,11 @@ from envdiff.output import write
 
 
 def run_schema(document: str, output: Path | None) -> int:
-    """Print the schema of ``fingerprint`` or ``report``."""
+    """Print the schema of ``fingerprint``, ``report`` or ``fleet``."""
     if document == "fingerprint":
         from envdiff.fingerprint_schema import fingerprint_schema as schema
+    elif document == "fleet":
+        from envdiff.render import fleet_schema as schema
     else:
         from envdiff.render import report_schema as schema
     write(json.dumps(schema(), indent=2) + "\n", output)

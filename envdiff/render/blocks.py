@@ -154,10 +154,9 @@ class Section:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Headline:
-    """The first screen: the question answered, the cause, and what to do."""
+    """The first screen: the question answered, the cause, and what to do. ``names`` are (role, name) of what it is about."""
 
-    left: str
-    right: str
+    names: tuple[tuple[str, str], ...]
     badge: Badge
     sentence: Line
     pairs: tuple[Pair, ...]

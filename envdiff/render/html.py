@@ -1,4 +1,4 @@
-"""The report as one HTML file: no request, no script, nothing that a value could start.
+"""An outline as one HTML file: no request, no script, nothing that a value could start.
 
 The policy in the page forbids all but the one style sheet, named by its digest. Both fingerprints ride along as
 inert JSON; :mod:`envdiff.embedded` reads them back.
@@ -16,17 +16,15 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from envdiff.render.blocks import Bullets, Cards
-from envdiff.render.outline import outline
+from envdiff.render.blocks import Bullets, Cards, Outline
 from envdiff.render.visible import inert
-from envdiff.report import Report
 
 LEFT, RIGHT = "envdiff-left", "envdiff-right"
 # Inside a script element these could end it, or begin a comment; JSON spells them otherwise.
 ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029\x7f"})
 
 
-def html(report: Report, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None, generator: str) -> str:
+def html(words: Outline, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None, generator: str) -> str:
     """The whole page."""
     style = _read("page.css")
     environment = Environment(
@@ -40,7 +38,6 @@ def html(report: Report, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, 
     environment.tests["card_body"] = lambda body: isinstance(body, Cards)
     environment.tests["bullet_body"] = lambda body: isinstance(body, Bullets)
     page = environment.from_string(_read("page.html.j2"))
-    words = outline(report)
     return page.render(
         headline=words.headline,
         sections=words.sections,

@@ -9,14 +9,19 @@ import json
 import math
 from typing import Any
 
-from envdiff.report import Change, Delta, Finding, OutputDelta, Report, Shown, Side, Source
+from envdiff.report import Change, Delta, Finding, OutputDelta, Report, Shown, Side, Source, Unread
 
 SCHEMA = "envdiff/report/1"
 
 
 def as_json(report: Report, *, generator: str) -> str:
     """ASCII only: no character in a value can change what a terminal or a log shows."""
-    text = json.dumps(document(report, generator), indent=2, ensure_ascii=True, allow_nan=False)
+    return dumped(document(report, generator))
+
+
+def dumped(plain: dict[str, Any]) -> str:
+    """A document as text."""
+    text = json.dumps(plain, indent=2, ensure_ascii=True, allow_nan=False)
     return text.replace("\x7f", "\\u007f") + "\n"
 
 
@@ -34,8 +39,8 @@ def document(report: Report, generator: str) -> dict[str, Any]:
             "next_steps": list(report.answer.next_steps),
         },
         "delta": _delta(report.delta) if report.delta else None,
-        "findings": [_finding(each) for each in report.findings],
-        "too_small": [_finding(each) for each in report.too_small],
+        "findings": [finding_document(each) for each in report.findings],
+        "too_small": [finding_document(each) for each in report.too_small],
         "same_in_effect": [
             {"about": each.about, "left": each.left, "right": each.right, "why": each.why}
             for each in report.same_in_effect
@@ -45,19 +50,21 @@ def document(report: Report, generator: str) -> dict[str, Any]:
             for each in report.ruled_out
         ],
         "unexplained": [_mismatch(each.path, each.left, each.right) for each in report.unexplained],
-        "unread": [
-            {
-                "side": each.side,
-                "path": each.path,
-                "reason": each.reason,
-                "how_to_read": each.how_to_read,
-                "matters": each.matters,
-            }
-            for each in report.unread
-        ],
+        "unread": [unread_document(each) for each in report.unread],
         "ignored": [{**_mismatch(each.path, each.left, each.right), "reason": each.reason} for each in report.ignored],
         "notes": list(report.notes),
         "mismatches": [_mismatch(*each) for each in report.full],
+    }
+
+
+def unread_document(gap: Unread) -> dict[str, Any]:
+    """A reading that is missing, in the public shape."""
+    return {
+        "side": gap.side,
+        "path": gap.path,
+        "reason": gap.reason,
+        "how_to_read": gap.how_to_read,
+        "matters": gap.matters,
     }
 
 
@@ -105,7 +112,8 @@ def _number(value: float | None) -> float | str | None:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding in the public shape."""
     return {
         "rule": finding.rule,
         "title": finding.title,

@@ -1,4 +1,4 @@
-"""The report as GitHub-flavoured Markdown that always fits a ticket and in which no value acts.
+"""An outline as GitHub-flavoured Markdown that always fits a ticket and in which no value acts.
 
 Room is saved by whole rows, never by cutting text, so that no fence and no fold is ever left open.
 """
@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 from envdiff.render.blocks import Bullets, Card, Cards, Headline, Outline, Pair, Scale, Section, Table
 from envdiff.render.markdown_text import cell, fenced, line, literal, units
-from envdiff.render.outline import outline
 from envdiff.render.wording import count
-from envdiff.report import Report
 
 # What gives way first when the room gets small; those that FOLDS names are the folded parts of findings.
 GIVES_WAY = (
@@ -25,14 +23,18 @@ GIVES_WAY = (
     "ruled-out",
     "ignored",
     "notes",
+    "nowhere",
     "changes",
     "measured",
     "too-small",
+    "standing",
     "sources",
+    "not-read",
     "unread",
     "findings",
     "delta",
     "sides",
+    "groups",
     "headline",
 )
 BADGES = {"moves": "🔴", "can-move": "🟠", "harmless": "🟢", "cannot-tell": "⚪"}
@@ -50,9 +52,8 @@ class Room:
         return min(self.kept.get(key, there_are), there_are)
 
 
-def markdown(report: Report, *, limit: int, generator: str) -> str:
+def markdown(words: Outline, *, limit: int, generator: str) -> str:
     """At most ``limit`` characters, counted as GitHub's editor does (UTF-16 units)."""
-    words = outline(report)
     page = _Page(words, limit, generator)
     room = Room({})
     for key in GIVES_WAY:
@@ -161,7 +162,7 @@ def _fold(card: Card, key: str) -> Table | Bullets | None:
 
 
 def _headline(headline: Headline, room: Room) -> Iterable[str]:
-    yield f"## envdiff: {literal(headline.left)} (left) and {literal(headline.right)} (right)"
+    yield f"## envdiff: {' and '.join(f'{literal(name)} ({role})' for role, name in headline.names)}"
     badge = f"{BADGES[headline.badge.key]} **{headline.badge.word.upper()}**"
     yield f"{badge} · {line(headline.sentence)}".rstrip()
     yield _pairs(headline.pairs[: room.of("headline", len(headline.pairs))])

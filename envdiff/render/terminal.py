@@ -1,4 +1,4 @@
-"""The report for a terminal. Values are never read as markup: every text is a :class:`rich.text.Text`."""
+"""An outline for a terminal. Values are never read as markup: every text is a :class:`rich.text.Text`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from envdiff.render.blocks import (
     Headline,
     Line,
     Mark,
+    Outline,
     Pair,
     Scale,
     Section,
     Table,
 )
-from envdiff.render.outline import outline
 from envdiff.render.visible import inert
 from envdiff.render.wording import count
-from envdiff.report import Report
 
 NARROWEST, WIDEST = 40, 120
 STYLES = {
@@ -54,13 +53,17 @@ SHOWN = {
     "ignored": 5,
     "worst-rows": 5,
     "distribution": 8,
+    "groups": 10,
+    "standing": 3,
+    "nowhere": 6,
+    "not-read": 6,
     "full": 0,
 }
 STACKED = 64  # characters of one line of a stacked row
 COLUMNS_SIDE_BY_SIDE = 3  # a table with more is stacked when the terminal is narrow
 
 
-def terminal(report: Report, *, width: int, colour: bool, full: bool, generator: str) -> str:
+def terminal(words: Outline, *, width: int, colour: bool, full: bool, generator: str) -> str:
     """``full`` shows what is otherwise shortened; what was shortened is always counted."""
     out = StringIO()
     console = Console(
@@ -74,7 +77,6 @@ def terminal(report: Report, *, width: int, colour: bool, full: bool, generator:
         emoji=False,
         legacy_windows=False,
     )
-    words = outline(report)
     console.print(_headline(words.headline))
     for section in words.sections:
         console.print(_section(section, min(console.width, WIDEST), full))
@@ -84,8 +86,8 @@ def terminal(report: Report, *, width: int, colour: bool, full: bool, generator:
 
 def _headline(headline: Headline) -> RenderableType:
     badge = _badge(headline.badge)
-    title = Text.assemble(("left ", "dim"), (inert(headline.left), "bold"), ("  right ", "dim"))
-    title.append(inert(headline.right), "bold")
+    parts = [Text.assemble((f"{role} ", "dim"), (inert(name), "bold")) for role, name in headline.names]
+    title = Text("  ").join(parts)
     answer = Text.assemble(badge, " ", _text(headline.sentence, "bold"))
     return Group(title, answer, Text(), _pairs(headline.pairs))
 
