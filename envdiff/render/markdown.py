@@ -226,7 +226,7 @@ def _folded(summary: str, blocks: Iterable[str]) -> Iterable[str]:
 
 
 def _pairs(pairs: Iterable[Pair]) -> str:
-    return "\n".join(f"- **{pair.name}:** {'<br>'.join(line(each) for each in pair.lines)}" for pair in pairs)
+    return "\n".join(f"- **{literal(pair.name)}:** {'<br>'.join(line(each) for each in pair.lines)}" for pair in pairs)
 
 
 def _bullets(bullets: Bullets) -> str:

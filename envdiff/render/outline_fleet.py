@@ -139,7 +139,7 @@ def _rest(fleet: FleetReport) -> Iterable[Pair]:
     if first is not None:
         more = f"; {len(fleet.not_read) - 1:,} more" if len(fleet.not_read) > 1 else ""
         files = plain(f"{count(len(fleet.not_read), *FILES)}: ")
-        reason = shorten(first.reason, LABEL)
+        reason = shorten(first.reason.partition(":")[0], LABEL)
         yield Pair("Not read", ((*files, *value(first.path), *plain(f" ({reason}){more}")),))
     counts = (
         (len(fleet.causes) - 1, "more difference that can move predictions", "more differences that can move predictions"),
@@ -187,7 +187,7 @@ def _by(group: Group, titles: dict[str, str]) -> Line:
 
 def _causes(causes: Sequence[Cause]) -> Section:
     cards = Cards(tuple(_cause(at, each) for at, each in enumerate(causes, 1)))
-    lead = plain("What splits the fleet and can move predictions. Ranked: the likeliest cause comes first.")
+    lead = plain("What splits the fleet and can move predictions; first what sets a whole group apart.")
     return Section("findings", "Differences that can move predictions", lead, cards, CAUSES)
 
 
