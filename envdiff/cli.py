@@ -159,6 +159,26 @@ def isolate(
 
 
 @app.command()
+def fleet(
+    paths: options.Paths,
+    format: options.ReportFormat = None,  # noqa: A002
+    output: options.Output = None,
+    fail_on: options.FailOnOption = None,
+    ignore: options.Ignore = None,
+    full: options.Full = False,
+    config: options.ConfigFile = None,
+) -> int:
+    """Say which of many environments (replicas, pods, nodes) are equal in effect, which are odd, and because of what."""
+    from envdiff.commands.fleet import FleetOptions, run_fleet
+
+    return run_fleet(
+        FleetOptions(
+            tuple(paths), format and format.value, output, fail_on and fail_on.value, tuple(ignore or ()), full, config
+        )
+    )
+
+
+@app.command()
 def tensors(
     left: Annotated[str, typer.Argument(metavar="LEFT", help="A dump (npz, npy, json, a folder), or MODULE:FUNCTION.")],
     right: Annotated[str, typer.Argument(metavar="RIGHT", help="The other one.")],

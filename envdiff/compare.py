@@ -68,7 +68,7 @@ def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
     held = held_back(left, right)
     raw = {**_raw_differences(left, right), **{path: (path, *pair) for path, pair in held.different.items()}}
     left_settings, right_settings = settings_of(left), settings_of(right)
-    device_differs = _value(left_settings["setting.device"]) != _value(right_settings["setting.device"])
+    device_differs = left_settings["setting.device"].value != right_settings["setting.device"].value
     found: dict[str, list[Mismatch]] = {"mismatch": [], "same": [], "idle": []}
     incomparable: list[Incomparable] = []
     explained: set[str] = set()
@@ -102,6 +102,31 @@ def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
     )
 
 
+def mismatch_at(path: str, sides: Comparison) -> Mismatch | None:
+    """The mismatch that :func:`compare` lists under ``path``, found without looking at the rest of both sides."""
+    one, other = sides.left_settings.get(path), sides.right_settings.get(path)
+    if one is None or other is None:
+        raw = _raw_difference(path, sides.left, sides.right)
+        return None if raw is None or _is_explained(path, sides) else Mismatch(*raw)
+    if one.value is None or other.value is None:
+        return None
+    names = sorted({*one.explains, *other.explains})
+    folded = [raw for name in names if (raw := _raw_difference(name, sides.left, sides.right)) is not None]
+    device_differs = sides.left_settings["setting.device"].value != sides.right_settings["setting.device"].value
+    return (
+        _mismatch(path, one, other, folded) if _kind(one, other, bool(folded), device_differs) == "mismatch" else None
+    )
+
+
+def _is_explained(path: str, sides: Comparison) -> bool:
+    """Whether a setting that was concluded on both sides accounts for the fact."""
+    return any(
+        path in one.explains or path in sides.right_settings[name].explains
+        for name, one in sides.left_settings.items()
+        if _both_read(name, sides.left_settings, sides.right_settings)
+    )
+
+
 def _kind(one: Setting, other: Setting, raw_differs: bool, device_differs: bool) -> str:
     """Where a pair of settings that were both concluded belongs; empty for nowhere."""
     idle = NOT_APPLICABLE in (one.value, other.value)
@@ -121,14 +146,15 @@ def _mismatch(path: str, one: Setting, other: Setting, folded: list[Raw]) -> Mis
 
 def _raw_differences(left: Fingerprint, right: Fingerprint) -> dict[str, Raw]:
     """Facts that both sides were asked for and answer differently, by path."""
-    differences: dict[str, Raw] = {}
-    for path in sorted(left.facts.keys() | right.facts.keys()):
-        one, other = left.reading(path), right.reading(path)
-        if not (isinstance(one, Value | Absent) and isinstance(other, Value | Absent)):
-            continue
-        if one != other and not hides_names(left, right, one, other):
-            differences[path] = (path, one, other)
-    return differences
+    paths = sorted(left.facts.keys() | right.facts.keys())
+    return {path: raw for path in paths if (raw := _raw_difference(path, left, right)) is not None}
+
+
+def _raw_difference(path: str, left: Fingerprint, right: Fingerprint) -> Raw | None:
+    one, other = left.reading(path), right.reading(path)
+    if one == other or not (isinstance(one, Value | Absent) and isinstance(other, Value | Absent)):
+        return None
+    return None if hides_names(left, right, one, other) else (path, one, other)
 
 
 def _incomparable_setting(path: str, one: Setting, other: Setting) -> Incomparable:
@@ -200,10 +226,6 @@ def _setting_reading(setting: Setting | None) -> Reading:
     if setting is None:
         return Absent()
     return Unread(setting.unread) if setting.value is None else Value(setting.value)
-
-
-def _value(setting: Setting) -> str | None:
-    return setting.value
 
 
 def shown_pair(left: Reading, right: Reading) -> tuple[str, str]:

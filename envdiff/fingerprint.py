@@ -296,7 +296,9 @@ def _maps(value: Any, is_right: Callable[[Any], bool]) -> bool:
 
 
 def _is_fact(value: Any) -> bool:
-    return all(isinstance(item, _SCALARS) for item in (value if isinstance(value, list) else (value,)))
+    if isinstance(value, list):
+        return all(isinstance(item, _SCALARS) for item in value)
+    return isinstance(value, _SCALARS)
 
 
 def _is_text(value: Any) -> bool:

@@ -40,6 +40,7 @@ class Document(StrEnum):
     FINGERPRINT = "fingerprint"
     REPORT = "report"
     ISOLATION = "isolation"
+    FLEET = "fleet"
 
 
 def _option(*names: str, help: str, **more: Any) -> Any:  # noqa: A002
@@ -98,6 +99,9 @@ Server = Annotated[str | None, _option(metavar="URL", help="Ask this model serve
 Grpc = Annotated[str | None, _option(metavar="HOST:PORT", help="Ask this model server by gRPC.")]
 ModelName = Annotated[str | None, _option(help="The model's name on the server.")]
 AllowCode = Annotated[bool, _option("--allow-code", help="Run code that a Keras file brings along (Lambda layers).")]
+
+# fleet
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Fingerprints, and folders of *.json.")]
 
 # report
 Left = Annotated[Path, typer.Argument(help="A fingerprint, or - for standard input; or an HTML report on its own.")]

@@ -7,15 +7,18 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envdiff import __version__, api
-from envdiff.config import Config, read_config
+from envdiff.config import read_config
 from envdiff.errors import ExitStatus, Misuse, UnusableInput
 from envdiff.fingerprint import Fingerprint, from_document, load, read_bounded
 from envdiff.output import append, write
 from envdiff.render import render
 from envdiff.report import Delta, Report, Verdict
+
+if TYPE_CHECKING:
+    from envdiff.fleet_report import FleetReport
 
 # What GitHub takes for all steps of a job together is 1 MiB; a report that fits a ticket leaves room for others.
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -42,12 +45,14 @@ def run_report(options: ReportOptions) -> int:
     """Load both sides, judge, write, and answer with the status that ``--fail-on`` asks for."""
     config = read_config(options.config, Path.cwd())
     left, right = _sides(options)
-    ignore = {**config.ignore, **_ignored(options.ignore)}
+    ignore = {**config.ignore, **ignored(options.ignore)}
     report = api.report(
         left, right, ignore=ignore, rules=config.rules, delta=_stated(options.delta), inputs=options.inputs,
         isolation=options.isolation,
     )  # fmt: skip
-    write(_rendered(report, left, right, options, config), options.output)
+    documents = (left.document, right.document)
+    form = options.format or config.format
+    write(rendered(report, form, options.output, full=options.full, fingerprints=documents), options.output)
     if options.step_summary:
         _append_summary(report, os.environ)
     return _status(report, options.fail_on or config.fail_on or "can-move")
@@ -88,7 +93,8 @@ def _embedded(path: Path) -> tuple[Fingerprint, Fingerprint]:
     return from_document(left, f"{path} (left)"), from_document(right, f"{path} (right)")
 
 
-def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
+def ignored(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``PATH=REASON`` of the command line; raises :class:`Misuse` where the reason is missing."""
     found = {}
     for pair in pairs:
         path, sign, reason = pair.partition("=")
@@ -98,15 +104,23 @@ def _ignored(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _rendered(report: Report, left: Fingerprint, right: Fingerprint, options: ReportOptions, config: Config) -> str:
-    to_screen = options.output is None and sys.stdout.isatty()
+def rendered(
+    report: Report | FleetReport,
+    form: str | None,
+    output: Path | None,
+    *,
+    full: bool,
+    fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+) -> str:
+    """The answer as the user wants to see it, on the screen or in ``output``."""
+    to_screen = output is None and sys.stdout.isatty()
     return render(
         report,
-        options.format or config.format or "terminal",
+        form or "terminal",
         width=shutil.get_terminal_size().columns if to_screen or os.environ.get("COLUMNS") else 100,
         colour=to_screen and wants_colour(os.environ),
-        full=options.full,
-        fingerprints=(left.document, right.document),
+        full=full,
+        fingerprints=fingerprints,
         generator=f"envdiff {__version__}",
     )
 

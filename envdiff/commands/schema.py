@@ -10,11 +10,13 @@ from envdiff.output import write
 
 
 def run_schema(document: str, output: Path | None) -> int:
-    """Print the schema of ``fingerprint``, ``report`` or ``isolation``."""
+    """Print the schema of ``fingerprint``, ``report``, ``isolation`` or ``fleet``."""
     if document == "fingerprint":
         from envdiff.fingerprint_schema import fingerprint_schema as schema
     elif document == "isolation":
         from envdiff.isolation_schema import isolation_schema as schema
+    elif document == "fleet":
+        from envdiff.render import fleet_schema as schema
     else:
         from envdiff.render import report_schema as schema
     write(json.dumps(schema(), indent=2) + "\n", output)

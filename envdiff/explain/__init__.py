@@ -16,7 +16,7 @@ from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut,
 from envdiff.rulebook import Rulebook
 from envdiff.withheld import names_compared
 
-__all__ = ["explain"]
+__all__ = ["explain", "ignored_because"]
 
 
 def explain(
@@ -81,13 +81,18 @@ def _without_ignored(
 ) -> tuple[list[Mismatch], tuple[Ignored, ...]]:
     kept, ignored = [], []
     for mismatch in mismatches:
-        paths = [mismatch.path, *(path for path, _, _ in mismatch.folded)]
-        reason = next((why for glob, why in ignore.items() if any(fnmatch.fnmatchcase(p, glob) for p in paths)), None)
+        reason = ignored_because(mismatch, ignore)
         if reason is None:
             kept.append(mismatch)
         else:
             ignored.append(Ignored(mismatch.path, *shown_pair(mismatch.left, mismatch.right), reason))
     return kept, tuple(ignored)
+
+
+def ignored_because(mismatch: Mismatch, ignore: Mapping[str, str]) -> str | None:
+    """The reason that the user gave for leaving ``mismatch`` out of the verdict, or None."""
+    paths = [mismatch.path, *(path for path, _, _ in mismatch.folded)]
+    return next((why for glob, why in ignore.items() if any(fnmatch.fnmatchcase(p, glob) for p in paths)), None)
 
 
 def _same(mismatch: Mismatch) -> SameInEffect:

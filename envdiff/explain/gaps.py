@@ -67,16 +67,17 @@ def _is_because_of(setting: Incomparable, gap: Incomparable) -> bool:
 
 
 def _entry(gap: Incomparable, settings: list[Incomparable]) -> Unread:
-    section = gap.path.partition(".")[0]
     reason = gap.reason
     if settings:
         names = [one.path.removeprefix("setting.").removeprefix("variable.") for one in settings]
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         reason += f" (so not concluded: {shown})"
     hidden = gap.path == ANONYMIZED or gap.reason.startswith(HELD_BACK)
-    how = (
-        COMPARE
-        if hidden
-        else HOW.get(section) or ON_REQUEST.get(section) or "capture again from inside the environment"
-    )
-    return Unread(gap.side, gap.path, reason, how, section in MATTERS and gap.path not in CONTEXT)
+    matters = gap.path.partition(".")[0] in MATTERS and gap.path not in CONTEXT
+    return Unread(gap.side, gap.path, reason, COMPARE if hidden else how_to_read(gap.path), matters)
+
+
+def how_to_read(path: str) -> str:
+    """What a user can do to have ``path`` the next time."""
+    section = path.partition(".")[0]
+    return HOW.get(section) or ON_REQUEST.get(section) or "capture again from inside the environment"

@@ -39,6 +39,16 @@ def _tensors(reading: Reading) -> dict[str, str]:
     return {part[0]: " ".join(part[1:]) for part in parts if len(part) == 4}
 
 
+def needs_read(needs: Needs) -> tuple[str, ...]:
+    """The facts that :func:`needs_hold` may look at for ``needs``, besides what kind of thing each side is."""
+    by_entry = {"keras": ("model.format",)}.get(needs.entry or "", ())
+    return (
+        *((OPERATIONS,) if needs.ops else ()),
+        *(("setting.device",) if needs.device is not None else ()),
+        *by_entry,
+    )
+
+
 def needs_hold(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
     """(yes, no or cannot tell; why) for what a rule needs in order to matter."""
     told = [_ops(needs, comparison), _device(needs, comparison), _entry(needs, comparison)]

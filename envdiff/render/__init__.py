@@ -1,13 +1,16 @@
-"""A report or an isolation, four faces. Each is imported when it is asked for: Markdown costs no terminal library."""
+"""A report, an isolation or a fleet, four faces. Each is imported when it is asked for: Markdown costs no terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envdiff.errors import Misuse
-from envdiff.render.blocks import Outline
 from envdiff.report import Isolation, Report
+
+if TYPE_CHECKING:
+    from envdiff.fleet_report import FleetReport
+    from envdiff.render.blocks import Outline
 
 TICKET = 65_536  # characters that a GitHub issue or comment takes
 SMALLEST = 8_192  # characters that an answer alone may need
@@ -32,7 +35,7 @@ class Content(NamedTuple):
 
 
 def render(
-    report: Report,
+    report: Report | FleetReport,
     format: str,  # noqa: A002
     *,
     width: int | None = None,
@@ -50,7 +53,7 @@ def render(
     if limit < SMALLEST:
         raise Misuse(f"{limit:,} characters are too few for a report", hint=f"allow at least {SMALLEST:,}")
     look = Look(width or 80, bool(colour), full, limit, fingerprints, generator)
-    return _face(format)(_report(report, generator), look)
+    return _face(format)(_content(report, generator), look)
 
 
 def render_isolation(
@@ -73,11 +76,20 @@ def _face(name: str) -> Callable[[Content, Look], str]:
     return face
 
 
-def _report(report: Report, generator: str) -> Content:
+def _content(report: Report | FleetReport, generator: str) -> Content:
+    if not isinstance(report, Report):
+        return _fleet(report, generator)
     from envdiff.render.json_v1 import document
     from envdiff.render.outline import outline
 
     return Content(lambda: outline(report), lambda: document(report, generator))
+
+
+def _fleet(fleet: FleetReport, generator: str) -> Content:
+    from envdiff.render.json_fleet_v1 import fleet_document
+    from envdiff.render.outline_fleet import fleet_outline
+
+    return Content(lambda: fleet_outline(fleet), lambda: fleet_document(fleet, generator))
 
 
 def _isolation(isolation: Isolation, generator: str) -> Content:
@@ -90,6 +102,13 @@ def _isolation(isolation: Isolation, generator: str) -> Content:
 def report_schema() -> dict[str, Any]:
     """The JSON Schema of ``render(report, "json")``."""
     from envdiff.render.schema_v1 import report_schema as schema
+
+    return schema()
+
+
+def fleet_schema() -> dict[str, Any]:
+    """The JSON Schema of the same for a fleet."""
+    from envdiff.render.schema_fleet_v1 import fleet_schema as schema
 
     return schema()
 

@@ -147,10 +147,9 @@ class Section(NamedTuple):
 
 
 class Headline(NamedTuple):
-    """The first screen: the question answered, the cause, and what to do."""
+    """The first screen: the question answered, the cause, and what to do. ``names`` are (role, name) of what it is about."""
 
-    left: str
-    right: str
+    names: tuple[tuple[str, str], ...]
     badge: Badge
     sentence: Line
     pairs: tuple[Pair, ...]

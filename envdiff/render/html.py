@@ -1,4 +1,4 @@
-"""The report as one HTML file: no request, no script, nothing that a value could start.
+"""An outline as one HTML file: no request, no script, nothing that a value could start.
 
 The policy in the page forbids all but the one style sheet, named by its digest. Both fingerprints ride along as
 inert JSON; :mod:`envdiff.embedded` reads them back.

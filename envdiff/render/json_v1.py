@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envdiff.render.isolation_v1 import isolation_document
-from envdiff.report import Change, Delta, Finding, OutputDelta, Report, Shown, Side, Source
+from envdiff.report import Change, Delta, Finding, OutputDelta, Report, Shown, Side, Source, Unread
 
 SCHEMA = "envdiff/report/1"
 
@@ -36,8 +36,8 @@ def document(report: Report, generator: str) -> dict[str, Any]:
             "next_steps": list(report.answer.next_steps),
         },
         "delta": _delta(report.delta) if report.delta else None,
-        "findings": [_finding(each) for each in report.findings],
-        "too_small": [_finding(each) for each in report.too_small],
+        "findings": [finding_document(each) for each in report.findings],
+        "too_small": [finding_document(each) for each in report.too_small],
         "same_in_effect": [
             {"about": each.about, "left": each.left, "right": each.right, "why": each.why}
             for each in report.same_in_effect
@@ -47,20 +47,22 @@ def document(report: Report, generator: str) -> dict[str, Any]:
             for each in report.ruled_out
         ],
         "unexplained": [_mismatch(each.path, each.left, each.right) for each in report.unexplained],
-        "unread": [
-            {
-                "side": each.side,
-                "path": each.path,
-                "reason": each.reason,
-                "how_to_read": each.how_to_read,
-                "matters": each.matters,
-            }
-            for each in report.unread
-        ],
+        "unread": [unread_document(each) for each in report.unread],
         "ignored": [{**_mismatch(each.path, each.left, each.right), "reason": each.reason} for each in report.ignored],
         "notes": list(report.notes),
         "mismatches": [_mismatch(*each) for each in report.full],
         "isolation": isolation_document(report.isolation, generator) if report.isolation else None,
+    }
+
+
+def unread_document(gap: Unread) -> dict[str, Any]:
+    """A reading that is missing, in the public shape."""
+    return {
+        "side": gap.side,
+        "path": gap.path,
+        "reason": gap.reason,
+        "how_to_read": gap.how_to_read,
+        "matters": gap.matters,
     }
 
 
@@ -108,7 +110,8 @@ def _number(value: float | None) -> float | str | None:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding in the public shape."""
     return {
         "rule": finding.rule,
         "title": finding.title,

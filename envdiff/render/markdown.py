@@ -1,4 +1,4 @@
-"""The report as GitHub-flavoured Markdown that always fits a ticket and in which no value acts.
+"""An outline as GitHub-flavoured Markdown that always fits a ticket and in which no value acts.
 
 Room is saved by whole rows, never by cutting text, so that no fence and no fold is ever left open.
 """
@@ -23,10 +23,13 @@ GIVES_WAY = (
     "ruled-out",
     "ignored",
     "notes",
+    "nowhere",
     "changes",
     "measured",
     "too-small",
+    "standing",
     "sources",
+    "not-read",
     "unread",
     "not-recreated",
     "void",
@@ -35,6 +38,7 @@ GIVES_WAY = (
     "findings",
     "delta",
     "sides",
+    "groups",
     "headline",
 )
 BADGES = {"moves": "🔴", "can-move": "🟠", "harmless": "🟢", "cannot-tell": "⚪"}
@@ -161,7 +165,7 @@ def _fold(card: Card, key: str) -> Table | Bullets | None:
 
 
 def _headline(headline: Headline, room: Room) -> Iterable[str]:
-    yield f"## envdiff: {literal(headline.left)} (left) and {literal(headline.right)} (right)"
+    yield f"## envdiff: {' and '.join(f'{literal(name)} ({role})' for role, name in headline.names)}"
     badge = f"{BADGES[headline.badge.key]} **{headline.badge.word.upper()}**"
     yield f"{badge} · {line(headline.sentence)}".rstrip()
     yield _pairs(headline.pairs[: room.of("headline", len(headline.pairs))])
@@ -225,7 +229,7 @@ def _folded(summary: str, blocks: Iterable[str]) -> Iterable[str]:
 
 
 def _pairs(pairs: Iterable[Pair]) -> str:
-    return "\n".join(f"- **{pair.name}:** {'<br>'.join(line(each) for each in pair.lines)}" for pair in pairs)
+    return "\n".join(f"- **{literal(pair.name)}:** {'<br>'.join(line(each) for each in pair.lines)}" for pair in pairs)
 
 
 def _bullets(bullets: Bullets) -> str:

@@ -83,8 +83,7 @@ def _headline(report: Report) -> Headline:
     shown = proof(report.isolation) if report.isolation else ()
     pairs = [*_cause(_first(report)), *shown, *_measured(report.delta), *_action(report), *_rest(report)]
     return Headline(
-        left=_label(report.left.label),
-        right=_label(report.right.label),
+        names=(("left", _label(report.left.label)), ("right", _label(report.right.label))),
         badge=BADGES[answer.verdict],
         sentence=prose(answer.sentence, TRAIL),
         pairs=tuple(pair for pair in pairs if pair.lines),

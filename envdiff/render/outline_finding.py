@@ -55,8 +55,8 @@ def _facts(finding: Finding) -> tuple[Pair, ...]:
         Pair("How sure", (plain(BASES[finding.basis]),)),
         Pair("Fits", fits),
         Pair("About", ((*value(finding.about), *muted(f" ({LAYER_WORDS.get(finding.layer, finding.layer)})")),)),
-        Pair("Left", _shown(finding.left)),
-        Pair("Right", _shown(finding.right)),
+        Pair("Left", shown_side(finding.left)),
+        Pair("Right", shown_side(finding.right)),
         Pair("Why here", (prose(finding.because, TRAIL),) if finding.because.strip() else ()),
     )
 
@@ -69,7 +69,8 @@ def _actions(finding: Finding) -> tuple[Pair, ...]:
     )
 
 
-def _shown(side: Shown) -> tuple[Line, ...]:
+def shown_side(side: Shown) -> tuple[Line, ...]:
+    """A value, and how a setting was concluded."""
     trail = prose(side.trail, TRAIL)
     return (value(side.text), *((trail,) if trail else ()))
 

@@ -43,8 +43,10 @@ def isolation_outline(isolation: Isolation) -> Outline:
         Section("notes", "Notes", (), notes, ("note", "notes"), counted=False),
     )
     headline = Headline(
-        left=shorten(flow(isolation.left), LABEL) or "(no label)",
-        right=shorten(flow(isolation.right), LABEL) or "(no label)",
+        names=tuple(
+            (role, shorten(flow(name), LABEL) or "(no label)")
+            for role, name in (("left", isolation.left), ("right", isolation.right))
+        ),
         badge=_badge(isolation),
         sentence=prose(isolation.sentence, TRAIL),
         pairs=tuple(_pairs(isolation)),

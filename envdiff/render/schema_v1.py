@@ -16,16 +16,18 @@ Basis = Literal["observed", "measured", "documented", "reasoned"]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A closed object: what is not described here is not there."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Headline(_Part):
+class Headline(Part):
     name: str
     value: str
 
 
-class Side(_Part):
+class Side(Part):
     label: str
     kind: str
     reached_by: str
@@ -33,13 +35,13 @@ class Side(_Part):
     headline: list[Headline]
 
 
-class Answer(_Part):
+class Answer(Part):
     verdict: Verdict
     sentence: str
     next_steps: list[str]
 
 
-class WorstRow(_Part):
+class WorstRow(Part):
     """Rows are numbered from 0; the top classes are null where the output has no class axis."""
 
     row: Count
@@ -48,14 +50,14 @@ class WorstRow(_Part):
     right_top: int | None
 
 
-class Decade(_Part):
+class Decade(Part):
     """How many elements differ by 10**power to 10**(power + 1)."""
 
     power: int
     elements: Count
 
 
-class OutputDelta(_Part):
+class OutputDelta(Part):
     """One output. ``max_rel`` is relative to the output's range; ``changed`` is a share; null: not defined."""
 
     max_abs: Number
@@ -71,7 +73,7 @@ class OutputDelta(_Part):
     words: str
 
 
-class Delta(_Part):
+class Delta(Part):
     """``stated``: given by hand, not measured."""
 
     outputs: dict[str, OutputDelta]
@@ -79,20 +81,20 @@ class Delta(_Part):
     stated: bool
 
 
-class Shown(_Part):
+class Shown(Part):
     """One side's value, and how it was concluded."""
 
     text: str
     trail: str
 
 
-class Source(_Part):
+class Source(Part):
     what: str
     where: str
     read: str
 
 
-class Change(_Part):
+class Change(Part):
     version: str
     what: str
     size: Size
@@ -102,14 +104,14 @@ class Change(_Part):
     sources: list[Source]
 
 
-class Measured(_Part):
+class Measured(Part):
     """What was changed in an experiment, and what moved by how much."""
 
     what: str
     moved: str
 
 
-class Mismatch(_Part):
+class Mismatch(Part):
     path: str
     left: str
     right: str
@@ -119,7 +121,7 @@ class Ignored(Mismatch):
     reason: str
 
 
-class Finding(_Part):
+class Finding(Part):
     """A mismatch with what the rulebook says of it. ``fits_delta`` is null when nothing was measured."""
 
     rule: str
@@ -144,14 +146,14 @@ class Finding(_Part):
     folded: list[Mismatch]
 
 
-class SameInEffect(_Part):
+class SameInEffect(Part):
     about: str
     left: str
     right: str
     why: str
 
 
-class RuledOut(_Part):
+class RuledOut(Part):
     about: str
     left: str
     right: str
@@ -159,7 +161,7 @@ class RuledOut(_Part):
     why: str
 
 
-class Unread(_Part):
+class Unread(Part):
     """``matters``: it could hold a cause."""
 
     side: str
@@ -169,7 +171,7 @@ class Unread(_Part):
     matters: bool
 
 
-class ReportV1(_Part):
+class ReportV1(Part):
     """The answer of envdiff. Findings are ranked, the likeliest cause first."""
 
     model_config = ConfigDict(extra="forbid", title="envdiff report")

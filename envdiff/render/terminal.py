@@ -1,4 +1,4 @@
-"""The report for a terminal. Values are never read as markup: every text is a :class:`rich.text.Text`."""
+"""An outline for a terminal. Values are never read as markup: every text is a :class:`rich.text.Text`."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ SHOWN = {
     "ignored": 5,
     "worst-rows": 5,
     "distribution": 8,
+    "groups": 10,
+    "standing": 3,
+    "nowhere": 6,
+    "not-read": 6,
     "full": 0,
 }
 STACKED = 64  # characters of one line of a stacked row
@@ -87,8 +91,8 @@ def terminal(words: Outline, *, width: int, colour: bool, full: bool, generator:
 
 def _headline(headline: Headline) -> RenderableType:
     badge = _badge(headline.badge)
-    title = Text.assemble(("left ", "dim"), (inert(headline.left), "bold"), ("  right ", "dim"))
-    title.append(inert(headline.right), "bold")
+    parts = [Text.assemble((f"{role} ", "dim"), (inert(name), "bold")) for role, name in headline.names]
+    title = Text("  ").join(parts)
     answer = Text.assemble(badge, " ", _text(headline.sentence, "bold"))
     return Group(title, answer, Text(), _pairs(headline.pairs))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from packaging.version import Version
@@ -47,6 +48,44 @@ def check(condition: Any, where: str) -> list[str]:
         else:
             raise UnusableInput(f"{where}: {word} wants a mapping of path to value")
     return paths
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look that a condition takes at one side: all that it can tell two readings of ``path`` apart by.
+
+    ``wanted`` is what it compares with; for ``differs`` and ``same`` that is the other side, so the whole reading counts.
+    """
+
+    word: str
+    path: str
+    wanted: Any = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether it only asks if the sides are equal."""
+        return self.word in _PATH_WORDS
+
+    def sees(self, reading: Reading) -> Hashable:
+        """Equal for readings that the condition cannot tell apart, whatever the other side has."""
+        if self.compares:
+            return reading
+        if self.word == "crosses":
+            version, border = reading_version(reading), as_version(str(self.wanted))
+            return None if version is None or border is None else release(version) < release(border)
+        return matches(self.wanted, reading)
+
+
+def looks(condition: Mapping[str, Any] | None) -> Iterator[Look]:
+    """Every look that ``condition`` takes."""
+    for word, argument in (condition or {}).items():
+        if word in ("any", "all", "not"):
+            for part in _listed(argument):
+                yield from looks(part)
+        elif word in _PATH_WORDS:
+            yield from (Look(word, str(path)) for path in _listed(argument))
+        else:
+            yield from (Look(word, str(path), wanted) for path, wanted in argument.items())
 
 
 def every(answers: Any) -> Answer:
