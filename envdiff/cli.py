@@ -225,6 +225,28 @@ def rules_reference(output: options.Output = None) -> int:
     return run_reference(output)
 
 
+@rules_app.command("verify")
+def rules_verify(
+    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Rules; by default all.")] = None,
+    python: options.Pythons = None,
+    quick: options.Quick = False,
+    format: options.AsText = options.TextFormat.TEXT,  # noqa: A002
+    output: options.Output = None,
+    record: options.Record = None,
+    jobs: options.Jobs = 1,
+    budget: options.TrialBudget = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Run the rules' experiments on small models, here: claim against measurement. Status 1 when a rule is wrong."""
+    from envdiff.commands.verify import VerifyOptions, run_verify
+
+    return run_verify(
+        VerifyOptions(
+            tuple(rules or ()), tuple(python or ()), quick, format.value, output, record, jobs, budget, config
+        )
+    )
+
+
 @rules_app.command("check")
 def rules_check(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule files.")]) -> int:
     """Tell the author of a rule what is wrong with it."""

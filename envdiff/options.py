@@ -108,3 +108,13 @@ Inputs = Annotated[
         metavar="LEFT RIGHT", help="Two dumps of what enters the model (npz npy json, or folders of envdiff.record)."
     ),
 ]
+
+# rules verify
+Pythons = Annotated[
+    list[Path] | None,
+    _option("--python", help="Interpreter or environment folder, once for each; by default the active environment's."),
+]
+Quick = Annotated[bool, _option("--quick", help="A few rules (or those named) on a few models: a minute.")]
+Record = Annotated[Path | None, _option(help="Add what was measured to this file of measurements.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Trials at a time.")]
+TrialBudget = Annotated[str | None, _option("--budget", help="Stop after so many trials (40) or so long (10m).")]

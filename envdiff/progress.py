@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PATIENCE_S = 2.0
 
 
 @contextmanager
-def progress(what: str) -> Iterator[None]:
-    """Show ``what`` with a spinner on standard error once it has taken two seconds."""
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show ``what`` with a spinner on standard error once it has taken two seconds; what is yielded says something else."""
     if not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
     from rich.console import Console
 
@@ -24,7 +24,7 @@ def progress(what: str) -> Iterator[None]:
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield status.update
     finally:
         timer.cancel()
         status.stop()

@@ -17,7 +17,7 @@ from envdiff.rulebook import conditions
 from envdiff.rulebook.model import ChangeTable, Rule, rule_from, table_from
 
 # Part of the cache: raise it when the plain form of a rule changes.
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

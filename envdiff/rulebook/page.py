@@ -102,13 +102,16 @@ def _section(title: str, text: str) -> Iterator[str]:
 
 
 def _confirm(rule: Rule) -> Iterator[str]:
-    if not rule.confirm_env and not rule.confirm_do:
+    if not rule.confirm_env and not rule.confirm_do and not rule.confirm_run:
         return
     yield from ("", "### How to confirm it", "")
-    for name, values in rule.confirm_env.items():
+    held = "".join(f", always with `{name}={value}`" for name, value in rule.held_env.items())
+    for name, values in rule.varied_env.items():
         told = " and with ".join("the variable unset" if value is None else f"`{name}={value}`" for value in values)
-        yield f"- Ask for the same rows with {told}, each in a process of its own."
+        yield f"- Ask for the same rows with {told}{held}, each in a process of its own."
     yield from (f"- {line}" for line in rule.confirm_do)
+    if rule.confirm_env or rule.confirm_run:
+        yield f"- `envdiff rules verify {rule.id}` tries it on small models, on this machine."
 
 
 def _changes(table: ChangeTable) -> Iterator[str]:
