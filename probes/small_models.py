@@ -281,16 +281,17 @@ def dropout(weights):
 
 # ---------------------------------------------------------------- writing
 
-# Models that one process answers at once, because a start costs ten times as much as an answer. The second holds what
-# XLA cannot compile; whatever may end a process, or never gives the same answer twice, stands alone.
+# Models that one process answers at once, because a start costs ten times as much as an answer. Apart from the floats
+# are those that XLA cannot compile or that a cap of the instruction set can end, and those that never repeat an answer.
 BUNDLES = {
-    "bundle_floats": ("attention", "audio", "conv", "denormals", "recurrent", "waves", "wide"),
-    "bundle_lookups": ("reduce", "table"),
+    "bundle_floats": ("attention", "audio", "compiled", "conv", "denormals", "recurrent", "waves", "wide"),
+    "bundle_others": ("bfloat", "half", "reduce", "table"),
+    "bundle_random": ("dropout", "noise", "sequence"),
 }
 
 
 def built(module, name):
-    """The function of one model, {output: tensor}, and its input."""
+    """The function of one model, to {output: tensor}, and its input."""
     build, spec, options = MODELS[name]
     part = tf.Module()
     setattr(module, name, part)
@@ -300,13 +301,12 @@ def built(module, name):
         found = logits(given)
         return {"logits": found, "probabilities": tf.nn.softmax(found)}
 
-    return answer, spec, options
+    return tf.function(answer, input_signature=[spec], **options), spec
 
 
 def write(folder, name):
     module = tf.Module()
-    answer, spec, options = built(module, name)
-    module.serve = tf.function(answer, input_signature=[spec], **options)
+    module.serve, _ = built(module, name)
     tf.saved_model.save(module, os.path.join(folder, name), signatures={"serving_default": module.serve})
 
 
@@ -314,11 +314,11 @@ def write_bundle(folder, bundle):
     """One signature that takes every model's input under the model's name and answers MODEL_logits and so on."""
     module, names = tf.Module(), BUNDLES[bundle]
     parts = [built(module, name) for name in names]
-    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, (_, spec, _) in zip(names, parts)]  # noqa: B905
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, (_, spec) in zip(names, parts)]  # noqa: B905
 
     def serve(*given):
         found = {}
-        for name, (answer, _, _), one in zip(names, parts, given):  # noqa: B905 - not before Python 3.10
+        for name, (answer, _), one in zip(names, parts, given):  # noqa: B905 - not before Python 3.10
             found.update(("%s_%s" % (name, output), tensor) for output, tensor in answer(one).items())
         return found
 

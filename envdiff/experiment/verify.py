@@ -43,12 +43,12 @@ QUICK_RULES = (
     "cudnn-autotune", "grappler-options", "hash-seed", "intra-op-threads", "kernel-isa", "logging-variables",
     "model-random-unseeded", "onednn-one-side", "timezone",
 )  # fmt: skip
-QUICK_UNITS = ("bundle_floats", "noise")
+QUICK_UNITS = ("bundle_floats", "bundle_random")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What to verify and how far to go. ``quick`` takes few models, and repeats nothing."""
+    """What to verify and how far to go. ``quick`` takes few models and a rule's first experiment, and repeats nothing."""
 
     rules: tuple[Rule, ...]
     quick: bool = False
@@ -69,9 +69,7 @@ def verify(python: Path, asked: Asked, book: Rulebook, cache: Path, watcher: Wat
         raise UnusableInput("this interpreter has no TensorFlow", subject=str(python), hint="--python PATH")
     say("making the small models")
     units = small_models(python, here.content, cache)
-    if asked.quick:
-        units = tuple(unit for unit in units if unit.path.name in QUICK_UNITS)
-    rows = {str(unit.path): unit.rows for unit in units}
+    rows = {str(one.path): one.rows for unit in units for one in (unit, *unit.parts)}
     scripts = [_digest(probe_path(name).read_bytes()) for name in ("trial.py", "predict.py")]
     identity = digest_of(here.content, [unit.path.name for unit in units], scripts, sorted(map(_digest, rows.values())))
     trials = Trials(
@@ -82,6 +80,8 @@ def verify(python: Path, asked: Asked, book: Rulebook, cache: Path, watcher: Wat
         budget=asked.budget,
         watcher=watcher or Silent(),
     )
+    if asked.quick:
+        units = tuple(unit for unit in units if unit.path.name in QUICK_UNITS)
     try:
         return _Verification(here, units, trials, book, quick=asked.quick).run(asked.rules, say)
     finally:
@@ -123,8 +123,10 @@ class _Verification:
         verified = []
         try:
             self.bases = tuple(self._bases())
+            say("every experiment on its first models")
+            self._ahead(rules)
         except Spent:
-            self.spent = True
+            self.spent = not self.bases
         for number, rule in enumerate(rules, 1):
             say(f"{rule.id} ({number} of {len(rules)} rules, {self.trials.run} trials)")
             verified.append(self._rule(rule))
@@ -153,6 +155,20 @@ class _Verification:
             for member in unit.members if all(run.answered for run in runs) else ():
                 yield _base(unit, member, runs)
 
+    def _ahead(self, rules: Sequence[Rule]) -> None:
+        """What every rule will want first, all at once, so that no processor waits for the end of a rule."""
+        firsts = [
+            (fitting[0].unit, experiment)
+            for rule in rules
+            for experiment in self._tried(rule)
+            for fitting in [self._fitting(rule, experiment)[0]]
+            if fitting
+        ]
+        self.trials.ask([self._wanted(unit, arm) for unit, experiment in firsts for arm in experiment.arms])
+
+    def _tried(self, rule: Rule) -> tuple[Experiment, ...]:
+        return experiments(rule)[: 1 if self.quick else None]
+
     def _wanted(self, unit: Unit, arm: Arm, again: int = 0) -> Wanted:
         base = {"python": str(self.here.path), "model": str(unit.path), "calls": TWICE}
         return patched(base, arm.knobs), arm.repeat + again
@@ -165,7 +181,7 @@ class _Verification:
     def _rule(self, rule: Rule) -> Verified:
         if self.spent:
             return Verified(rule.id, Outcome.NOT_MEASURED, "the budget is spent")
-        tried = experiments(rule)
+        tried = self._tried(rule)
         if not tried:
             yours = rule.confirm_env or rule.confirm_run
             why = "its experiment needs something of yours" if yours else "it has no experiment"
@@ -203,12 +219,22 @@ class _Verification:
         if not speaking:
             return [], next(each.why for found in guards.values() for each in found)
         seen = []
-        for one in speaking:
-            ended = self._ask(one.unit, experiment.arms)
+        further = {one.unit.path: one.unit for one in speaking}.values()
+        self.trials.ask([self._wanted(unit, arm) for unit in further for arm in experiment.arms])
+        for base in speaking:
+            ended, one = self._answers(base, experiment)
             for at, (arm, each) in enumerate(zip(experiment.arms[1:], guards[one.member.name], strict=True), 1):
                 if each.speaks:
                     seen.append(Seen(_observed(experiment, one, (ended[0], ended[at]), arm), each.beside))
         return seen, ""
+
+    def _answers(self, one: Base, experiment: Experiment) -> tuple[list[Ended], Base]:
+        """The runs of every arm; by the model alone where its bundle fails."""
+        ended = self._ask(one.unit, experiment.arms)
+        if all(run.answered for run in ended) or not one.unit.parts:
+            return ended, one
+        alone = one.unit.part(one.member.name)
+        return self._ask(alone, experiment.arms), replace(one, unit=alone, member=alone.members[0])
 
     def _telling(self, units: Sequence[Unit], experiment: Experiment) -> list[Ended]:
         """The runs of the first unit whose processes all lived to tell of themselves; of the last if none did."""
@@ -254,15 +280,12 @@ class _Verification:
         base = next(one for one in self.bases if one.member.name == most.model)
         if experiment.of_starts:
             return Steadiness.CALL_TO_CALL if base.steadiness is Steady.CALL_TO_CALL else Steadiness.START_TO_START
-        again = range(1 if self.quick else 2)
-        for arm in experiment.arms:
-            runs = self._ask(base.unit, [arm], again)
-            told = _base(base.unit, base.member, runs) if all(run.answered for run in runs) else base
-            if told.steadiness is Steady.CALL_TO_CALL:
-                return Steadiness.CALL_TO_CALL
-            if not told.repeats:
-                return Steadiness.START_TO_START
-        return Steadiness.STABLE
+        arm = next(arm for arm in experiment.arms[1:] if experiment.change(arm) == most.change)
+        runs = self._ask(base.unit, [arm], range(1 if self.quick else 2))
+        told = _base(base.unit, base.member, runs) if all(run.answered for run in runs) else base
+        if told.steadiness is Steady.CALL_TO_CALL:
+            return Steadiness.CALL_TO_CALL
+        return Steadiness.STABLE if told.repeats else Steadiness.START_TO_START
 
 
 _WORST = ("", *(str(one) for one in (Steadiness.STABLE, Steadiness.START_TO_START, Steadiness.CALL_TO_CALL)))

@@ -46,11 +46,17 @@ class Member:
 
 @dataclass(frozen=True)
 class Unit:
-    """What one process loads and answers: a model, or a bundle of them."""
+    """What one process loads and answers: a model, or a bundle of them. ``parts`` are a bundle's models on their own,
+    for when it fails and not all of them do."""
 
     path: Path
     rows: bytes
     members: tuple[Member, ...]
+    parts: tuple[Unit, ...] = ()
+
+    def part(self, name: str) -> Unit:
+        """The model of that name on its own."""
+        return next((one for one in self.parts if one.path.name == name), self)
 
 
 def small_models(python: Path, content: str, cache: Path) -> tuple[Unit, ...]:
@@ -90,12 +96,18 @@ def _units(folder: Path) -> tuple[Unit, ...]:
     facts = {path.name: _facts(path) for path in sorted(folder.iterdir())}
     bundles = {name: _models_of(facts[name]) for name in facts if name.startswith(BUNDLE)}
     bundled = {model for models in bundles.values() for model in models}
+    alone = {
+        name: _unit(folder / name, (Member(name, "", facts[name]),)) for name in facts if not name.startswith(BUNDLE)
+    }
     units = [
-        _unit(folder / name, [Member(model, f"{model}_", facts[model]) for model in models])
+        _unit(
+            folder / name,
+            tuple(Member(model, f"{model}_", facts[model]) for model in models),
+            tuple(alone[model] for model in models),
+        )
         for name, models in bundles.items()
     ]
-    alone = [name for name in facts if name not in bundled and name not in bundles]
-    return (*units, *(_unit(folder / name, [Member(name, "", facts[name])]) for name in alone))
+    return (*units, *(unit for name, unit in alone.items() if name not in bundled))
 
 
 def _facts(path: Path) -> Mapping[str, Any]:
@@ -108,6 +120,6 @@ def _models_of(facts: Mapping[str, Any]) -> list[str]:
     return [str(one).partition(" ")[0] for one in facts[f"model.signature.{SIGNATURE}.inputs"]]
 
 
-def _unit(path: Path, members: list[Member]) -> Unit:
+def _unit(path: Path, members: tuple[Member, ...], parts: tuple[Unit, ...] = ()) -> Unit:
     rows, _ = rows_for(path, FROM_SIGNATURE, SIGNATURE)
-    return Unit(path, packed(rows.arrays, rows.by_row), tuple(members))
+    return Unit(path, packed(rows.arrays, rows.by_row), members, parts)

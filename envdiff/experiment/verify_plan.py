@@ -81,7 +81,8 @@ def _of_run(name: str, value: Any, held: Knobs) -> Arm:
         return Arm(f"start {value}", held, _told(held), repeat=int(value) - 1)
     plain = name.removeprefix("runtime.")
     words = f"{plain} as it is" if value is None else f"{plain} {str(value).lower()}"
-    knobs = held if value is None else {**held, _knob(name): _value(name, value)}
+    as_it_is = value is None or (name, value) == ("way", "signature")  # the run that all experiments share
+    knobs = held if as_it_is else {**held, _knob(name): _value(name, value)}
     told = {TOLD[name]: False if value is None and name == "jit_compile" else str(value)} if name in TOLD else {}
     if name == "jit_compile" and value is not None:
         told = {TOLD[name]: bool(value)}
