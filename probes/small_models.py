@@ -79,7 +79,7 @@ def conv(weights):
         x = tf.nn.max_pool2d(x, 2, 2, "SAME")
         x = tf.nn.conv2d(x, deep, 1, "SAME")
         x = tf.nn.avg_pool2d(x * tf.sigmoid(x), 3, 1, "SAME")
-        return tf.matmul(tf.reshape(x, [-1, 6 * 6 * 32]), dense)
+        return 16.0 * tf.matmul(tf.reshape(x, [-1, 6 * 6 * 32]), dense)
 
     return logits
 
@@ -131,6 +131,7 @@ def attention(weights):
         return (x - mean) * tf.math.rsqrt(variance + 1e-6)
 
     def logits(x):
+        x = 0.5 * x + tf.tanh(x) + tf.sigmoid(x) + tf.square(x)  # a sum of several terms, as embeddings are
         scores = tf.matmul(heads(x, query), heads(x, key), transpose_b=True) / tf.sqrt(16.0)
         mixed = tf.matmul(tf.nn.softmax(scores), heads(x, value))
         x = norm(x + tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, 16, 64]))
@@ -184,7 +185,7 @@ def reduce(weights):
         others = tf.transpose(tf.math.unsorted_segment_sum(turned, shuffled, 32))
         squares = tf.reduce_sum(tf.reshape(tf.square(x), [-1, 32, 256]), 2)
         together = tf.concat([sums / 16.0, others / 16.0, squares / 64.0], 1)
-        whole = tf.reduce_mean(x) + tf.norm(x) / 4096.0
+        whole = tf.reduce_mean(x, 1, keepdims=True) + tf.norm(x, axis=1, keepdims=True) / 64.0
         return tf.matmul(tf.reshape(together, [-1, 96]), dense) + whole
 
     return logits

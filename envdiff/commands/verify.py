@@ -41,7 +41,9 @@ def run_verify(options: VerifyOptions) -> int:
     runs = _runs(options, book)
     if options.record is not None:
         write(written(merged(known, [_worth_keeping(run) for run in runs])), options.record)
-    write(written(runs) if options.format == "json" else "".join(_text(run, book) for run in runs), options.output)
+    claims = {one.rule: {"claimed": plain_claim(book[one.rule])} for run in runs for one in run.verified}
+    told = written(runs, claims) if options.format == "json" else "".join(_text(run, book) for run in runs)
+    write(told, options.output)
     broken = any(one.outcome is Outcome.BROKEN for run in runs for one in run.verified)
     return ExitStatus.FOUND if broken else ExitStatus.OK
 
@@ -97,25 +99,42 @@ def _text(run: Run, book: Rulebook) -> str:
         chosen = [one for one in run.verified if one.outcome is outcome]
         if chosen:
             lines += ["", f"{outcome.value} ({len(chosen)})"]
-            lines += [line for one in chosen for line in _entry(one, book[one.rule])]
+            lines += [line for one in chosen if one.observations for line in _entry(one, book[one.rule])]
+            lines += _unseen([one for one in chosen if not one.observations])
     return "\n".join(lines) + "\n\n"
 
 
 def _entry(one: Verified, rule: Rule) -> Iterator[str]:
-    """Claim against measurement, and where it comes from."""
+    """Claim against measurement."""
     yield f"  {one.rule}"
     if one.why:
         yield f"    {one.why}"
-    if not one.observations:
-        return
     yield f"    claimed   {claim(rule)}"
     yield f"    measured  {measured(one)}"
+
+
+def _unseen(chosen: Sequence[Verified]) -> Iterator[str]:
+    """Rules without a measurement, by the reason for it."""
+    for why in dict.fromkeys(one.why for one in chosen):
+        yield f"  {', '.join(one.rule for one in chosen if one.why == why)}"
+        yield f"    {why}"
 
 
 def claim(rule: Rule) -> str:
     """What a rule says will be seen, and how it knows."""
     worst = f", at worst {rule.at_worst}" if rule.at_worst else ""
     return f"{rule.verdict}, {rule.size}{worst}, {rule.steadiness}, {rule.basis}"
+
+
+def plain_claim(rule: Rule) -> dict[str, str | None]:
+    """The same as data."""
+    return {
+        "verdict": rule.verdict.value,
+        "size": rule.size.value,
+        "at_worst": rule.at_worst.value if rule.at_worst else None,
+        "steadiness": rule.steadiness.value,
+        "basis": rule.basis.value,
+    }
 
 
 def measured(one: Verified) -> str:

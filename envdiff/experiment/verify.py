@@ -28,7 +28,7 @@ from envdiff.predictions.document import STEADINESS
 from envdiff.predictions.measured import Steady
 from envdiff.predictions.steady import steadiness
 from envdiff.probe_file import probe_path
-from envdiff.report import Basis, Steadiness
+from envdiff.report import Steadiness
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.measurements import Observation, Outcome, Run, Verified
 
@@ -195,8 +195,7 @@ class _Verification:
                 seen.extend(found)
                 silent.extend([why] if why else [])
                 steady = max(steady, self._steadiness(experiment, found), key=_WORST.index)
-        except Spent:
-            self.spent = True
+        except Spent:  # the next rule may need nothing but what was run before
             return Verified(rule.id, Outcome.NOT_MEASURED, "the budget is spent")
         return verdict(rule, seen, steady, silent[0] if silent else "")
 
@@ -326,9 +325,9 @@ def _first_line(reason: str) -> str:
 
 
 def to_try(book: Rulebook, ids: Sequence[str], *, quick: bool) -> tuple[Rule, ...]:
-    """The rules that were named; without names all that have an experiment or claim to be measured, few when quick."""
+    """The rules that were named; without names all that have an experiment, few when quick."""
     if ids:
         return tuple(book[one] for one in ids)
     if quick:
         return tuple(rule for rule in book.rules if rule.id in QUICK_RULES)
-    return tuple(rule for rule in book.rules if rule.confirm_env or rule.confirm_run or rule.basis is Basis.MEASURED)
+    return tuple(rule for rule in book.rules if rule.confirm_env or rule.confirm_run)

@@ -115,12 +115,19 @@ def _place(run: Run) -> tuple[tuple[int, ...], str]:
 # ---------------------------------------------------------------- as JSON
 
 
-def written(runs: Sequence[Run]) -> str:
-    """The runs as JSON, one line a rule, so that two versions of the file can be compared by eye."""
+def written(runs: Sequence[Run], claims: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """The runs as JSON, one line a rule, so that two versions of the file can be compared by eye.
+
+    ``claims``: by rule, what it says; left out of what is kept, because rules change.
+    """
+    claims = claims or {}
     blocks = []
     for run in runs:
         head = json.dumps({"tensorflow": run.tensorflow, "python": run.python, "machine": dict(run.machine)})
-        rules = ",\n".join(f"    {json.dumps(one.rule)}: {json.dumps(_plain(one))}" for one in run.verified)
+        rules = ",\n".join(
+            f"    {json.dumps(one.rule)}: {json.dumps({**claims.get(one.rule, {}), **_plain(one)})}"
+            for one in run.verified
+        )
         blocks.append(f'  {head[:-1]}, "rules": {{\n{rules}\n  }}}}')
     return f'{{"schema": "{SCHEMA}", "runs": [\n' + ",\n".join(blocks) + "\n]}\n"
 
