@@ -132,7 +132,7 @@ def isolate(
     signature: options.Signature = "serving_default",
     vary: options.Vary = None,
     budget: options.BudgetOption = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Trials at the same time.")] = 1,
+    jobs: options.Jobs = 1,
     journal: options.JournalFile = None,
     resume: options.Resume = None,
     every_switch: options.EverySwitch = False,
@@ -289,6 +289,28 @@ def rules_reference(output: options.Output = None) -> int:
     from envdiff.commands.rules import run_reference
 
     return run_reference(output)
+
+
+@rules_app.command("verify")
+def rules_verify(
+    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Rules; by default all.")] = None,
+    python: options.Pythons = None,
+    quick: options.Quick = False,
+    format: options.AsText = options.TextFormat.TEXT,  # noqa: A002
+    output: options.Output = None,
+    record: options.Record = None,
+    jobs: options.Jobs = 1,
+    budget: options.BudgetOption = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Run the rules' experiments on small models, here: claim against measurement. Status 1 when a rule is wrong."""
+    from envdiff.commands.verify import VerifyOptions, run_verify
+
+    return run_verify(
+        VerifyOptions(
+            tuple(rules or ()), tuple(python or ()), quick, format.value, output, record, jobs, budget, config
+        )
+    )
 
 
 @rules_app.command("check")

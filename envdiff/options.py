@@ -154,3 +154,12 @@ Bundle = Annotated[
     Path | None, _option("--bundle", metavar="PATH", help="Write a folder or .zip whose two commands show the result.")
 ]
 TrialMemory = Annotated[str | None, _option(metavar="SIZE", help="Memory that one trial may take, 4g.")]
+
+# rules verify
+Pythons = Annotated[
+    list[Path] | None,
+    _option("--python", help="Interpreter or environment folder, once for each; by default the active environment's."),
+]
+Quick = Annotated[bool, _option("--quick", help="A few rules (or those named) on a few models: a minute.")]
+Record = Annotated[Path | None, _option(help="Add what was measured to this file of measurements.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, help="Trials at the same time.")]

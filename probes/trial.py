@@ -6,7 +6,8 @@
 Needs predict.py and envprobe.py beside it, TensorFlow and NumPy. The specification is one JSON object:
 
     model, rows, out   paths; rows and out are archives as predict.py describes them
-    way                signature, session, keras, or keras_eager (the rebuilt Keras model, called without predict())
+    way                signature, session, keras, keras_eager (the rebuilt Keras model, called without predict()), or
+                       function (the signature inside a tf.function of one's own)
     calls              of: single, batch, batch_again, concurrent
     signature, tags    as for predict.py
     set                {name: value} through TensorFlow's own functions: see SETTERS
@@ -130,11 +131,13 @@ def caller(spec, predict):
     options, way = Options(spec), spec.get("way") or "signature"
     if way == "keras_eager":
         return eager_keras(options, predict)
+    if way == "function":
+        return wrapped(predict.WAYS["signature"](options)[1], options, predict)
     call, kept = predict.WAYS[way](options)
     if spec.get("jit_compile"):
         if way != "signature":
             raise predict.Refused("only a signature can be compiled with XLA from outside")
-        return compiled(kept, options, predict)
+        return wrapped(kept, options, predict, jit_compile=True)
     return call, kept
 
 
@@ -158,11 +161,11 @@ def eager_keras(options, predict):
     return call, model
 
 
-def compiled(loaded, options, predict):
+def wrapped(loaded, options, predict, **more):
     import tensorflow as tf
 
     signature = predict.pick(loaded.signatures, options.signature)
-    function = tf.function(lambda **rows: signature(**rows), jit_compile=True)
+    function = tf.function(lambda **rows: signature(**rows), **more)
     dtypes = {name: spec.dtype for name, spec in signature.structured_input_signature[1].items()}
 
     def call(rows, _count):

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from envdiff import __version__, api
+from envdiff.commands.budget import budget
 from envdiff.commands.report import wants_colour
 from envdiff.config import read_config
 from envdiff.errors import ExitStatus, Misuse
 from envdiff.experiment.journal import Ended
 from envdiff.experiment.request import IsolateRequest
-from envdiff.experiment.trials import Budget, Limits, Silent, Watcher
+from envdiff.experiment.trials import Limits, Silent, Watcher
 from envdiff.fingerprint import load
 from envdiff.output import write
 from envdiff.render import render_isolation
 from envdiff.report import Isolation
 
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 NOTHING = ("", "none", "unset")
 CALLS = ("single", "batch")
@@ -106,18 +106,6 @@ def _request(options: IsolateOptions) -> IsolateRequest:
         every_switch=options.every_switch,
         allow_code=options.allow_code,
     )
-
-
-def budget(text: str | None) -> Budget:
-    """``40`` trials, or ``90s``, ``15m``, ``2h`` of time. Raises Misuse."""
-    if text is None:
-        return Budget()
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if found is None or (not found[2] and "." in found[1]):
-        raise Misuse(
-            "a number of trials or a time is wanted", subject=f"--budget {text}", hint="--budget 40, 90s or 15m"
-        )
-    return Budget(seconds=float(found[1]) * UNITS[found[2]]) if found[2] else Budget(trials=int(found[1]))
 
 
 def _bytes(text: str | None) -> int | None:

@@ -13,6 +13,7 @@ from envdiff.config import read_config
 from envdiff.errors import EnvdiffError, ExitStatus
 from envdiff.output import write
 from envdiff.rulebook import Rule, Rulebook, load_rule
+from envdiff.rulebook.measurements import recorded
 from envdiff.rulebook.page import page, reference
 
 
@@ -25,7 +26,7 @@ def run_list(config: Path | None) -> int:
 def run_show(rule_id: str, config: Path | None) -> int:
     """One rule, whole; set in type on a terminal, Markdown elsewhere."""
     book = _book(config)
-    _print_markdown(page(book[rule_id], book.tables))
+    _print_markdown(page(book[rule_id], book.tables, recorded()))
     return ExitStatus.OK
 
 

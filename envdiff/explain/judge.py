@@ -156,10 +156,11 @@ def _ruled_out(mismatch: Mismatch, rule: Rule, why: str) -> RuledOut:
 
 def _confirm(rule: Rule) -> tuple[str, ...]:
     lines = []
-    for name, values in rule.confirm_env.items():
+    held = "".join(f", always with `{name}={value}`" for name, value in rule.held_env.items())
+    for name, values in rule.varied_env.items():
         first, *others = ["unset " + name if value is None else f"{name}={value}" for value in values]
         lines.append(
-            f"Run the same rows with `{first}` and again with " + " and ".join(f"`{other}`" for other in others)
+            f"Run the same rows with `{first}` and again with " + " and ".join(f"`{other}`" for other in others) + held
         )
     return (*lines, *rule.confirm_do)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from envdiff.report import Basis, Size, Steadiness, Verdict
 
@@ -48,11 +48,36 @@ class NeedsDocument(Strict):
     entry: Literal["keras", "python", "server"] | None = None
 
 
+# What an experiment can vary besides variables, and flags that TensorFlow's functions set (``runtime.*``).
+RUN_KNOBS = ("calls", "cast", "cpus", "digits", "jit_compile", "repeat", "way")
+
+
 class ConfirmDocument(Strict):
-    """The switch to throw: environment variables with the two values to try, or a command or action in words."""
+    """The switch to throw: environment variables with the values to try, or a command or action in words.
+
+    ``run`` varies what a trial is told (``way: [signature, session]``, ``runtime.threads.intra: [1, 8]``; see
+    probes/trial.py; ``repeat`` counts starts). In ``env`` and ``run``, null leaves the thing as it is, and a thing with
+    one value is held at it while the others vary. ``envdiff rules verify`` runs both.
+    """
 
     env: dict[str, tuple[str | None, ...]] = Field(default_factory=dict)
+    run: dict[str, tuple[str | int | bool | None, ...]] = Field(default_factory=dict)
     do: tuple[Line, ...] = ()
+
+    @field_validator("run")
+    @classmethod
+    def _known(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name not in RUN_KNOBS and not name.startswith("runtime."):
+                raise ValueError(f"there is no {name!r}; it varies {', '.join(RUN_KNOBS)} or runtime.*")
+        return value
+
+    @model_validator(mode="after")
+    def _something_varies(self) -> ConfirmDocument:
+        counts = [len(values) for values in (*self.env.values(), *self.run.values())]
+        if counts and (min(counts) < 1 or max(counts) < 2):
+            raise ValueError("nothing varies: give two values of something")
+        return self
 
 
 class MeasuredDocument(Strict):

@@ -15,7 +15,7 @@ from envdiff.rulebook.book import Entry, Rulebook
 from envdiff.rulebook.model import Rule, rule_from
 
 # Part of the cache: raise it when the plain form of a rule changes.
-FORMAT = 4
+FORMAT = 5
 
 
 def load_rulebook(folders: Sequence[Path] = (), *, cache: Path | None = None) -> Rulebook:

@@ -22,8 +22,9 @@ class Needs(NamedTuple):
 class Rule(NamedTuple):
     """What is known about one kind of mismatch.
 
-    ``about`` are paths or patterns; ``confirm_env`` maps a variable to the values to try (None: unset), ``confirm_do``
-    are commands or actions in words; ``measured`` are (what was changed, what moved). ``covers`` are rules whose findings
+    ``about`` are paths or patterns; ``confirm_env`` maps a variable to the values to try (None: unset; one alone is held
+    while others vary), ``confirm_run`` other things that an experiment varies, ``confirm_do`` are commands or actions in
+    words; ``measured`` are (what was changed, what moved). ``covers`` are rules whose findings
     say less than this one when both speak, so that they fold under it.
     """
 
@@ -42,11 +43,23 @@ class Rule(NamedTuple):
     mechanism: str
     measured: tuple[tuple[str, str], ...]
     confirm_env: Mapping[str, tuple[str | None, ...]]
+    confirm_run: Mapping[str, tuple[str | int | bool | None, ...]]
     confirm_do: tuple[str, ...]
     fix: str
     changes: str | None
     covers: tuple[str, ...]
     sources: tuple[Source, ...]
+
+    @property
+    def varied_env(self) -> Mapping[str, tuple[str | None, ...]]:
+        """The variables that the experiment gives several values."""
+        return {name: values for name, values in self.confirm_env.items() if len(values) > 1}
+
+    @property
+    def held_env(self) -> Mapping[str, str]:
+        """The variables that are set alike in every run of the experiment."""
+        alone = {name: values[0] for name, values in self.confirm_env.items() if len(values) == 1}
+        return {name: value for name, value in alone.items() if value is not None}
 
 
 class KnownChange(NamedTuple):
@@ -90,6 +103,7 @@ def rule_from(plain: Mapping[str, Any]) -> Rule:
         mechanism=plain["mechanism"],
         measured=tuple((row["what"], row["moved"]) for row in plain["measured"]),
         confirm_env={name: tuple(values) for name, values in confirm["env"].items()},
+        confirm_run={name: tuple(values) for name, values in confirm["run"].items()},
         confirm_do=tuple(confirm["do"]),
         fix=plain["fix"],
         changes=plain["changes"],

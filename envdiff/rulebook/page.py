@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from envdiff.report import Verdict
+from envdiff.rulebook.measured_table import measured_table
+from envdiff.rulebook.measurements import Run
 from envdiff.rulebook.model import LAYERS, ChangeTable, Rule
 from envdiff.words import BASES, LAYER_WORDS, SIZES, STEADINESS
 
@@ -16,9 +18,9 @@ VERDICTS = {
 }
 
 
-def page(rule: Rule, tables: Mapping[str, ChangeTable]) -> str:
-    """The entry of one rule, ending with a newline."""
-    return "\n".join(_lines(rule, tables)) + "\n"
+def page(rule: Rule, tables: Mapping[str, ChangeTable], runs: Sequence[Run] = ()) -> str:
+    """The entry of one rule, ending with a newline; ``runs`` are measurements to show with it."""
+    return "\n".join(_lines(rule, tables, runs)) + "\n"
 
 
 def reference(rules: Iterable[Rule]) -> str:
@@ -56,7 +58,7 @@ def _how_much(rule: Rule) -> str:
     return f" ({rule.size}{f', at worst {rule.at_worst}' if rule.at_worst else ''}; {rule.basis})"
 
 
-def _lines(rule: Rule, tables: Mapping[str, ChangeTable]) -> Iterator[str]:
+def _lines(rule: Rule, tables: Mapping[str, ChangeTable], runs: Sequence[Run]) -> Iterator[str]:
     yield f"## {title(rule)}"
     yield ""
     yield f"`{rule.id}` {VERDICTS[rule.verdict]}."
@@ -66,6 +68,7 @@ def _lines(rule: Rule, tables: Mapping[str, ChangeTable]) -> Iterator[str]:
     if rule.measured:
         yield from ("", "### How much it moved", "", "| change | moved |", "| --- | --- |")
         yield from (f"| {_cell(what)} | {_cell(moved)} |" for what, moved in rule.measured)
+    yield from measured_table(rule.id, runs)
     yield from _confirm(rule)
     if rule.verdict is not Verdict.HARMLESS:
         yield from _section("How to fix it", rule.fix)
@@ -102,13 +105,16 @@ def _section(title: str, text: str) -> Iterator[str]:
 
 
 def _confirm(rule: Rule) -> Iterator[str]:
-    if not rule.confirm_env and not rule.confirm_do:
+    if not rule.confirm_env and not rule.confirm_do and not rule.confirm_run:
         return
     yield from ("", "### How to confirm it", "")
-    for name, values in rule.confirm_env.items():
+    held = "".join(f", always with `{name}={value}`" for name, value in rule.held_env.items())
+    for name, values in rule.varied_env.items():
         told = " and with ".join("the variable unset" if value is None else f"`{name}={value}`" for value in values)
-        yield f"- Ask for the same rows with {told}, each in a process of its own."
+        yield f"- Ask for the same rows with {told}{held}, each in a process of its own."
     yield from (f"- {line}" for line in rule.confirm_do)
+    if rule.confirm_env or rule.confirm_run:
+        yield f"- `envdiff rules verify {rule.id}` tries it on small models, on this machine."
 
 
 def _changes(table: ChangeTable) -> Iterator[str]:
