@@ -525,11 +525,14 @@ SHORTEST_KEY = 16
 
 def read_key(path):
     """The key that a file holds, without the line ends around it. Raises Misuse."""
+    key, failure = b"", None
     try:
         with open(path, "rb") as file:
             key = file.read(1 << 16).strip()
     except OSError as error:
-        raise Misuse("the compare key cannot be read: %s" % reason_of(error)) from None
+        failure = reason_of(error)
+    if failure:
+        raise Misuse("the compare key cannot be read: %s" % failure)
     if len(key) < SHORTEST_KEY:
         raise Misuse("the compare key has fewer than %d bytes; openssl rand -hex 32 makes one" % SHORTEST_KEY)
     return key

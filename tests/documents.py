@@ -14,8 +14,8 @@ PAGES = (README, ROOT / ".github" / "SECURITY.md", *sorted((ROOT / "envdiff").rg
 ENGINE = ("docker ", "--container ", "--image ", "http://localhost:8501")
 # No cluster can be had here: these are held against the recorded API, and the debug profile's test.
 CLUSTER = ("--pod ", "kubectl ")
-# Run by tests of their own: the demo, the installation, and all of this.
-ELSEWHERE = ("python3.11 -m venv", "envdiff demo", "pip install", "python -m pytest")
+# Run by tests of their own: the demo, experiments, the installation, and all of this.
+ELSEWHERE = ("envdiff isolate", "--isolation ", "python3.11 -m venv", "envdiff demo", "pip install", "python -m pytest")
 
 
 def named(page: Path) -> str:
@@ -27,8 +27,12 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def console(page: Path) -> list[str]:
-    """The lines of the console blocks, without comments, in order."""
-    lines = [line.partition(" #")[0].strip() for block in blocks(page, "console") for line in block.splitlines()]
+    """The lines of the console blocks, without comments and prompts, in order."""
+    lines = [
+        line.partition(" #")[0].strip().removeprefix("$ ")
+        for block in blocks(page, "console")
+        for line in block.splitlines()
+    ]
     return [line for line in lines if line]
 
 
