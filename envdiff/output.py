@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from pathlib import Path
 
 from envdiff.errors import WorldFailed
+from envdiff.scratch import locked, sweep_partials
 
 
 def write(text: str, destination: Path | None) -> None:
@@ -34,12 +36,15 @@ def _replace(text: str, destination: Path) -> None:
             stream.write(text)
         return
     # Two runs that write the same file each fill a file of their own; the last to finish wins, whole.
-    partial = destination.with_name(f".{destination.name[:100]}.{os.getpid()}.partial")
+    stem = f".{destination.name[:100]}"
+    partial = destination.with_name(f"{stem}.{os.getpid()}.partial")
+    sweep_partials(destination, f"{glob.escape(stem)}.*.partial")
     try:
-        with partial.open("x", encoding="utf-8") as file:
+        with locked(partial) as descriptor, os.fdopen(descriptor, "w", encoding="utf-8", closefd=False) as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
+        partial.chmod(0o666 & ~_mask())
         if destination.exists():
             partial.chmod(destination.stat().st_mode & 0o777)
         partial.replace(destination)
@@ -48,6 +53,13 @@ def _replace(text: str, destination: Path) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _mask() -> int:
+    """The permissions that new files do not get; asking means setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def append(text: str, destination: Path) -> None:

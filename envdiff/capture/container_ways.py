@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from envdiff.capture import filter as secrets
-from envdiff.capture.containers import Container, Engine
+from envdiff.capture.container import Container
+from envdiff.capture.containers import Engine
 from envdiff.capture.server_process import SERVER_NAMES, Found, Hints, asked_key, document_of, find
 from envdiff.capture.talk import (
     LocalChannel,

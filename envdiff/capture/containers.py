@@ -10,11 +10,11 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envdiff.capture.chunks import ChunkStream
+from envdiff.capture.container import STATES, Container
 from envdiff.capture.talk import LARGEST_ANSWER
 from envdiff.errors import EnvdiffError, UnusableInput, WorldFailed
 from envdiff.secrets import masked
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 API_LIMIT_S = 60
 LABEL = "envdiff.temporary"  # its value is the process that made the container
+MACHINE_LABEL = "envdiff.machine"  # where that process has its number
 HEADER = struct.Struct(">BxxxI")
 STREAMS = (b"\0\0\0\0", b"\1\0\0\0", b"\2\0\0\0")
 STDOUT = 1
@@ -44,6 +45,15 @@ def told(subject: str, doing: str) -> Iterator[None]:
         raise _no_engine(error) or WorldFailed(f"{doing}: {_said(error)}", subject=subject) from error
     except OSError as error:
         raise WorldFailed(f"{doing}: {error.strerror or error}", subject=subject) from error
+
+
+def _machine() -> str:
+    """What tells apart machines, and containers on them, in which a process number means another process."""
+    try:
+        started = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{started}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return "unknown"
 
 
 def _said(error: Exception) -> str:
@@ -67,37 +77,6 @@ def _no_engine(error: Exception) -> EnvdiffError | None:
             hint="start Docker, or set DOCKER_HOST; --pid N reads a process of this machine without it",
         )
     return None
-
-
-@dataclass(frozen=True)
-class Container:
-    """What the engine knows of a container."""
-
-    id: str
-    name: str
-    state: str
-    pid: int
-    document: Mapping[str, Any]
-
-    @property
-    def image_id(self) -> str:
-        return str(self.document.get("Image", ""))
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.document.get("Config") or {}
-        return found
-
-
-# What to do about each state in which nothing can be read.
-STATES = {
-    "paused": ("it is paused", "docker unpause {name}"),
-    "restarting": ("it is restarting: its process keeps ending", "docker logs {name} says why"),
-    "exited": ("it is not running", "docker start {name}, or --image {image} for what its image is"),
-    "created": ("it was never started", "docker start {name}, or --image {image} for what its image is"),
-    "dead": ("the engine could not remove it whole", "docker rm -f {name}"),
-    "removing": ("it is being removed", "--image {image} for what its image is"),
-}
 
 
 class Engine:
@@ -192,12 +171,16 @@ class Engine:
 
     @contextmanager
     def serving(self, image: str, environment: Mapping[str, str], binds: Sequence[str]) -> Iterator[Container]:
-        """A container that runs what its image runs, reachable by its address, removed at the end."""
+        """A container that runs what its image runs, reachable by its address, removed at the end.
+
+        It does not end with its maker, as others do, so that what was left by one that was killed is removed first.
+        """
+        self._sweep()
         with told(image, "starting a temporary container"):
             made = self.api.create_container(
                 image,
                 environment=dict(environment),
-                labels={LABEL: str(os.getpid())},
+                labels={LABEL: str(os.getpid()), MACHINE_LABEL: _machine()},
                 host_config=self.api.create_host_config(binds=list(binds)),
             )["Id"]
         try:
@@ -206,6 +189,14 @@ class Engine:
             yield self.container(made)
         finally:
             self.remove(made)
+
+    def _sweep(self) -> None:
+        """Remove containers that serve for nobody: their maker was a process of this machine and has ended."""
+        with told("", "looking for temporary containers"):
+            listed = self.api.containers(all=True, filters={"label": [f"{MACHINE_LABEL}={_machine()}"]})
+        for one in listed:
+            if not Path("/proc", str(one["Labels"].get(LABEL) or "self")).exists():
+                self.remove(str(one["Id"]))
 
     def last_words(self, container: str) -> str:
         """The end of what it printed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from envdiff.errors import Misuse
+from envdiff.scratch import scratch
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def copied_out(container: str | None, image: str | None, path: str) -> Iterator[
     if not PurePosixPath(path).is_absolute():
         raise Misuse("inside a container a path begins with /", subject=f"--model {path}")
     engine = Engine()
-    with tempfile.TemporaryDirectory(prefix="envdiff-model-") as folder:
+    with scratch("model") as folder:
         if container is not None:
             yield engine.copy_out(engine.container(container).id, path, Path(folder))
             return

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, MutableSet
 from pathlib import Path
 from typing import Any
 
+from envdiff.capture.container import Container
 from envdiff.capture.container_ways import ContainerRequest, capture_container
-from envdiff.capture.containers import Container, Engine
+from envdiff.capture.containers import Engine
 from envdiff.errors import EnvdiffError, UnusableInput, WorldFailed
 from envdiff.experiment.journal import Ended, as_outputs
 from envdiff.experiment.knobs import BATCHED, ENV, under
@@ -20,6 +20,7 @@ from envdiff.predictions.ask import make_calls
 from envdiff.predictions.ask_rest import RestServer, RestTarget
 from envdiff.predictions.rows import Rows
 from envdiff.probe_file import probe_path
+from envdiff.scratch import scratch
 
 PYTHONS = ("python3", "python")
 REST_PORT = 8501
@@ -50,7 +51,7 @@ def _variables(task: Task) -> dict[str, str]:
 
 
 def _by_python(task: Task, engine: Engine, image: str) -> Ended:
-    with tempfile.TemporaryDirectory(prefix="envdiff-trial-") as folder:
+    with scratch("trial") as folder:
         inside = INSIDE / "io"
         write_task(task, Path(folder), inside, str(INSIDE / "model"))
         binds = [
@@ -118,7 +119,7 @@ def _when_ready(server: RestServer, engine: Engine, container: Container) -> dic
 
 
 def _rows(task: Task) -> Rows:
-    with tempfile.TemporaryDirectory(prefix="envdiff-rows-") as folder:
+    with scratch("rows") as folder:
         file = Path(folder, "rows.npz")
         file.write_bytes(task.rows)
         calls, meta = exchange.read(file)

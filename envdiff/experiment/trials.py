@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Collection, Mapping, MutableSet, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
@@ -23,6 +22,7 @@ from envdiff.experiment.search import Spent
 from envdiff.predictions import exchange
 from envdiff.predictions.scripts import run_script
 from envdiff.probe_file import probe_path
+from envdiff.scratch import scratch
 
 # Of what a process tells of itself, what no switch changes and no one reads again.
 NOT_EVIDENCE = ("packages.", "libraries.", "origins.", "conda.", "builds.", "process.limits.")
@@ -68,7 +68,7 @@ def _place(task: Task) -> Callable[[Task, MutableSet[int] | None], Ended]:
 
 def run_python(task: Task, running: MutableSet[int] | None = None) -> Ended:
     """In a fresh process of the interpreter ``python``. Raises WorldFailed when that process dies or takes too long."""
-    with tempfile.TemporaryDirectory(prefix="envdiff-trial-") as folder:
+    with scratch("trial") as folder:
         answered = Path(folder, "answers.npz")
         specification = write_task(task, Path(folder), Path(folder), str(task.knobs["model"]))
         run_script(
@@ -277,10 +277,10 @@ class Trials:
 
 def packed(rows: Mapping[str, Any], by_row: Sequence[str]) -> bytes:
     """Rows as a trial reads them."""
-    with tempfile.TemporaryDirectory(prefix="envdiff-rows-") as folder:
+    with scratch("rows") as folder:
         file = Path(folder, "rows.npz")
         try:
             exchange.write(file, {"rows": rows}, {"by_row": list(by_row)})
         except OSError as error:
-            raise WorldFailed(f"the rows cannot be written: {error.strerror or error}", subject=folder) from error
+            raise WorldFailed(f"the rows cannot be written: {error.strerror or error}", subject=str(folder)) from error
         return file.read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from envdiff.predictions.answers import Answers
 from envdiff.predictions.rows import Rows
 from envdiff.predictions.scripts import run_script
 from envdiff.probe_file import probe_path
+from envdiff.scratch import scratch
 
 WAYS = ("signature", "session", "keras")
 SECONDS = 600.0
@@ -39,7 +39,7 @@ def ask_local(
     unknown = [way for way in ways if way not in WAYS]
     if unknown:
         raise UnusableInput(f"no such way of asking: {', '.join(unknown)}", hint=f"ways are {', '.join(WAYS)}")
-    with tempfile.TemporaryDirectory(prefix="envdiff-ask-") as folder:
+    with scratch("ask") as folder:
         asked, answered = Path(folder, "rows.npz"), Path(folder, "answers.npz")
         exchange.write(asked, {"rows": rows.arrays}, {"by_row": list(rows.by_row)})
         arguments = [str(probe_path("predict.py")), "--model", str(model.resolve()), "--rows", str(asked)]

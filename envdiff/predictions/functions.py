@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from envdiff.predictions import exchange
 from envdiff.predictions.rows import Rows
 from envdiff.predictions.scripts import run_script
 from envdiff.probe_file import probe_path
+from envdiff.scratch import scratch
 
 Array = NDArray[Any]
 SECONDS = 300.0
@@ -50,7 +50,7 @@ def run_function(target: FunctionTarget, rows: Rows) -> Steps:
     if not module or not function:
         raise UnusableInput(f"{target.name} is not MODULE:FUNCTION", hint="for example: preprocess:normalise")
     folder = (target.folder or Path.cwd()).resolve()
-    with tempfile.TemporaryDirectory(prefix="envdiff-call-") as private:
+    with scratch("call") as private:
         given, made = Path(private, "rows.npz"), Path(private, "made.npz")
         exchange.write(given, {"rows": rows.arrays}, {"by_row": list(rows.by_row)})
         arguments = [str(probe_path("call.py")), "--function", target.name, "--rows", str(given), "--out", str(made)]

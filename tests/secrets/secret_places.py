@@ -296,8 +296,8 @@ class NoPython:
 
 def of_engine(world: World, name: str, config: dict[str, Any], reference: str = "acme/serving:1") -> None:
     """A container and an image with this configuration."""
+    from envdiff.capture.container import Container
     from envdiff.capture.container_ways import add_container
-    from envdiff.capture.containers import Container
     from envdiff.capture.filter import empty_document
     from envdiff.capture.image import ImageRequest, capture_image
 

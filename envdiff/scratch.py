@@ -1,0 +1,75 @@
+"""Temporary folders and partial files that do not stay behind, not even after kill -9: whoever comes next takes them away.
+
+A lock on each tells whether its maker still lives; the kernel gives it up with the process, whatever its end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+NAME = "envdiff-"
+LOCK = ".lock"
+
+
+@contextmanager
+def scratch(what: str) -> Iterator[Path]:
+    """A private folder, removed at the end. Those of processes that were killed are removed first."""
+    home = Path(tempfile.gettempdir())
+    _sweep(folder / LOCK for folder in home.glob(f"{NAME}*") if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix=f"{NAME}{what}-") as name, locked(Path(name, LOCK)):
+        yield Path(name)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[int]:
+    """Make ``file`` and hold a lock on it; the descriptor that holds it is open for writing."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        _lock(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def sweep_partials(destination: Path, pattern: str) -> None:
+    """Remove files beside ``destination`` that match ``pattern`` and that nobody is writing any more."""
+    _sweep(destination.parent.glob(pattern))
+
+
+def _sweep(files: Iterable[Path]) -> None:
+    if sys.platform == "win32":
+        return
+    for file in files:
+        with suppress(OSError):
+            descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                if _lock(descriptor):
+                    _remove(file)
+            finally:
+                os.close(descriptor)
+
+
+def _remove(file: Path) -> None:
+    if file.name == LOCK:
+        shutil.rmtree(file.parent, ignore_errors=True)
+    else:
+        file.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether the lock was free."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
