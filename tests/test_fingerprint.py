@@ -100,7 +100,12 @@ ANYTHING = st.recursive(
 )
 
 
-@given(st.sampled_from(["subject", "captured_at", "probe", "facts", "unread", "withheld", "outputs"]), ANYTHING)
+@given(
+    st.sampled_from(
+        ["subject", "captured_at", "probe", "facts", "unread", "withheld", "compare_key", "anonymized", "outputs"]
+    ),
+    ANYTHING,
+)
 def test_the_quick_check_and_the_published_schema_agree(key: str, value: object) -> None:
     """One part of a good document replaced by anything at all: both let it in, or both keep it out."""
     changed = {**document(), key: value}
