@@ -228,7 +228,7 @@ def _counts(model: Model) -> dict[str, int] | None:
     if model.meta is None:
         return None
     served = [model.meta.served.name] if model.meta.served else list(model.meta.signatures)
-    return {op: count for name in served for op, count in model.reaches[name].counts.items()}
+    return {op: count for name in served for op, count in model.reach(name).counts.items()}
 
 
 _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (

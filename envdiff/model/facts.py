@@ -6,6 +6,7 @@ whose names then collide are told apart by a number. Signature names are written
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from envdiff.model.dtypes import shape_text
 from envdiff.model.files import FileRecord, digest_of_files
 from envdiff.model.layers import KerasConfig
 from envdiff.model.model import Model, read_model
-from envdiff.model.savedmodel import MetaGraph, Value
+from envdiff.model.registry import registry
+from envdiff.model.savedmodel import MetaGraph, Signature, Value
 from envdiff.model.tflite import LiteModel
 from envdiff.model.traits import Traits
 from envdiff.model.weights import Role, content_digest, named_digest, sha256_digest
@@ -23,7 +25,8 @@ from envdiff.secrets import masked
 Scalar = bool | int | float | str
 Fact = Scalar | list[Scalar]
 
-_LISTED = 2000
+_LISTED = 2000  # items of a list, files and tensors
+_SIGNATURES = 100  # that are told one by one
 _OVERRIDES = {
     "assets.extra/saved_model_config.pb": "saved_model_config",
     "batching_params.pbtxt": "batching_params",
@@ -49,10 +52,19 @@ def model_facts(path: Path | str, *, verify_weights: bool = False) -> ModelReadi
 
 
 def reading_of(model: Model) -> ModelReading:
-    facts = {f"model.{name}": value for name, value in _facts(model) if value is not None}
+    facts = {f"model.{name}": _bounded(value) for name, value in _facts(model) if value is not None}
     unread = {f"model.{name}": why for name, why in model.unread.items()}
     unread |= {name: why for name, why in _unread_files(model.files).items() if name not in unread}
     return ModelReading(facts, unread, model)
+
+
+def _bounded(value: Fact) -> Fact:
+    """A list that is no longer than a reader can use; of the rest its number and a checksum, so that two rests differ."""
+    if not isinstance(value, list) or len(value) <= _LISTED:
+        return value
+    rest = value[_LISTED:]
+    checksum = zlib.crc32("\n".join(map(str, rest)).encode("utf-8", "backslashreplace"))
+    return [*value[:_LISTED], f"… and {len(rest)} more, crc32 {checksum:08x}"]
 
 
 def _facts(model: Model) -> Iterator[tuple[str, Fact | None]]:
@@ -103,10 +115,10 @@ def _files(model: Model) -> Iterator[tuple[str, Fact | None]]:
         yield "vocabularies", [f"{one.relative} {one.digest}" for one in assets]
     used: dict[str, int] = {}
     extra = []
-    for record in model.files:
+    for at, record in enumerate(model.files):
         name = f"file.{_safe(record.relative)}"
         used[name] = used.get(name, 0) + 1
-        if record.digest is not None:
+        if record.digest is not None and at < _LISTED:  # the digest of all files has the others too
             yield name if used[name] == 1 else f"{name}~{used[name]}", f"{record.size} {record.digest}"
         if record.relative == "saved_model.pb":
             yield "saved_model.digest", record.digest
@@ -119,7 +131,7 @@ def _files(model: Model) -> Iterator[tuple[str, Fact | None]]:
 
 
 def _unread_files(files: list[FileRecord]) -> dict[str, str]:
-    return {f"model.file.{_safe(one.relative)}": one.why for one in files if one.digest is None}
+    return {f"model.file.{_safe(one.relative)}": one.why for one in files[:_LISTED] if one.digest is None}
 
 
 def _values(values: tuple[Value, ...]) -> list[Scalar]:
@@ -135,20 +147,32 @@ def _graph(model: Model, meta: MetaGraph) -> Iterator[tuple[str, Fact | None]]:
     yield "stripped_defaults", meta.stripped_defaults
     yield "signatures", list(meta.signatures)
     yield "signature_default", meta.served.name if meta.served else None
-    for name, signature in meta.signatures.items():
+    for name, signature in _told(meta).items():
         prefix = f"signature.{_safe(name)}"
-        counts = model.reaches[name].counts
+        counts = model.reach(name).counts
         yield f"{prefix}.inputs", _values(signature.inputs)
         yield f"{prefix}.outputs", _values(signature.outputs)
         yield f"{prefix}.method", signature.method or None
         yield f"{prefix}.ops", sorted(counts)
         yield f"{prefix}.op_counts", [f"{op}×{count}" for op, count in sorted(counts.items())]
-    served = [meta.served.name] if meta.served else list(meta.signatures)
-    yield "ops", sorted({op for name in served for op in model.reaches[name].counts})
+    served = [meta.served.name] if meta.served else list(_told(meta))
+    yield "ops", _operations({op for name in served for op in model.reach(name).counts})
     present = {record.relative for record in model.files}
     missing = sorted({name for name in meta.assets.values() if f"assets/{name}" not in present})
     if missing:
         yield "assets_missing", list(missing)
+
+
+def _told(meta: MetaGraph) -> dict[str, Signature]:
+    """The first signatures by name, and the one that a caller gets who names none."""
+    names = sorted(meta.signatures, key=lambda name: (meta.served is None or name != meta.served.name, name))
+    return {name: meta.signatures[name] for name in sorted(names[:_SIGNATURES])}
+
+
+def _operations(ops: set[str]) -> list[Scalar]:
+    """Sorted; where there are more than are listed, those that TensorFlow has come first: rules ask for them."""
+    known = registry().names if len(ops) > _LISTED else frozenset(ops)
+    return sorted(ops, key=lambda op: (op not in known, op))
 
 
 def _traits(model: Model, traits: Traits) -> Iterator[tuple[str, Fact | None]]:

@@ -41,12 +41,16 @@ class Model:
     unread: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def reaches(self) -> dict[str, Reach]:
-        """Signature -> what it reaches."""
-        meta = self.meta
-        if meta is None:
-            return {}
-        return {name: meta.graph.reach(one.fetches, one.feeds) for name, one in meta.signatures.items()}
+    def _reaches(self) -> dict[str, Reach]:
+        return {}
+
+    def reach(self, name: str) -> Reach:
+        """What the signature ``name`` reaches: found when it is asked for, since a model may have thousands."""
+        assert self.meta is not None
+        if name not in self._reaches:
+            signature = self.meta.signatures[name]
+            self._reaches[name] = self.meta.graph.reach(signature.fetches, signature.feeds)
+        return self._reaches[name]
 
     @cached_property
     def traits(self) -> Traits | None:
@@ -55,7 +59,7 @@ class Model:
             return None
         served = self.meta.served
         if served is not None:
-            return traits_of(self.reaches[served.name])
+            return traits_of(self.reach(served.name))
         every = [tensor for one in self.meta.signatures.values() for tensor in one.fetches]
         return traits_of(self.meta.graph.reach(every))
 

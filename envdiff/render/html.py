@@ -19,6 +19,7 @@ from markupsafe import Markup
 from envdiff.render.blocks import Bullets, Cards, Outline
 from envdiff.render.visible import inert
 
+MOST_ROWS = 5_000  # of one table: with more a browser is slow to open it
 LEFT, RIGHT = "envdiff-left", "envdiff-right"
 # Inside a script element these could end it, or begin a comment; JSON spells them otherwise.
 ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029\x7f"})
@@ -45,6 +46,7 @@ def html(words: Outline, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, 
         style=Markup(style),  # noqa: S704  a file of this package
         embedded=_embedded(fingerprints),
         generator=generator,
+        most=MOST_ROWS,
     )
 
 

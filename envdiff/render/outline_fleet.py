@@ -22,7 +22,6 @@ FACTS, READINGS, FINDINGS = ("fact", "facts"), ("reading", "readings"), ("findin
 ON_FIRST_SCREEN: Final = 3  # groups, values and commands
 NAMED: Final = 3  # members of a group that are named in passing
 VALUES: Final = 8  # values of one setting
-LISTED: Final = 5_000  # fingerprints in a list that a browser still shows at once
 SIDE_BY_SIDE: Final = 12  # groups whose main facts are set next to each other
 # What a group is called against group A.
 STANDING = {
@@ -316,10 +315,10 @@ def _not_read(fleet: FleetReport) -> Section:
 
 
 def _members(fleet: FleetReport, names: _Paths) -> Section:
-    every = ((group, member) for group in fleet.groups for member in group.members)
     rows = tuple(
-        (value(names.short(member)), plain(group.name), value(member.label)) for group, member in islice(every, LISTED)
+        (value(names.short(member)), plain(group.name), value(member.label))
+        for group in fleet.groups
+        for member in group.members
     )
-    lead = plain(f"The first {LISTED:,}: --format json has all." if fleet.read > LISTED else "")
     table = Table(("file", "group", "label"), rows)
-    return Section("full", "Every fingerprint", lead, table, FINGERPRINTS, folded=True, counted=fleet.read <= LISTED)
+    return Section("full", "Every fingerprint", (), table, FINGERPRINTS, folded=True)

@@ -20,7 +20,7 @@ def check_truth(model: Model, truth: dict[str, Any]) -> None:
             assert found[key].crc32c == google_crc32c.value(bytes.fromhex(wanted["bytes"]))
     assert model.meta is not None
     for name, wanted in truth["signatures"].items():
-        assert set(model.reaches[name].counts) - {"_Arg"} == set(wanted["ops"]) - {"_Arg"}
+        assert set(model.reach(name).counts) - {"_Arg"} == set(wanted["ops"]) - {"_Arg"}
         for side in ("inputs", "outputs"):
             values = getattr(model.meta.signatures[name], side)
             ends = {one.name: [one.dtype, [-1 if size is None else size for size in one.shape or ()]] for one in values}
