@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envdiff.errors import EnvdiffError, ExitStatus
+from envdiff.render.visible import inert
 
 
 def guarded(command: Callable[[], Any], environ: Mapping[str, str]) -> int:
@@ -40,11 +41,12 @@ def _other(error: Exception, environ: Mapping[str, str]) -> int:
 
 
 def _tell(error: EnvdiffError) -> None:
-    _say(f"error: {error.message}")
+    # Further lines are indented, so that none of them looks like a message of its own.
+    _say("error: " + error.message.replace("\n", "\n  "))
     if error.subject:
-        _say(f"  input   {error.subject}")
+        _say(f"  input   {inert(error.subject)}")
     if error.hint:
-        _say(f"  try     {error.hint}")
+        _say(f"  try     {inert(error.hint)}")
 
 
 def _bug(error: Exception, environ: Mapping[str, str]) -> None:
@@ -64,6 +66,5 @@ def _bug(error: Exception, environ: Mapping[str, str]) -> None:
 
 
 def _say(text: str) -> None:
-    """Text for a terminal: what came out of a file must not drive it."""
-    safe = "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    print(safe, file=sys.stderr)  # noqa: T201
+    """Lines for a terminal: what came out of a file must not drive it."""
+    print("\n".join(map(inert, text.split("\n"))), file=sys.stderr)  # noqa: T201

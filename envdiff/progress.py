@@ -17,8 +17,11 @@ def progress(what: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    status = Console(stderr=True).status(what)
+    # Text and not markup: a path or a container may be called "[/]".
+    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in what)
+    status = Console(stderr=True).status(Text(plain))
     # rich is asked from a timer, so that a quick step leaves no flicker.
     timer = threading.Timer(PATIENCE_S, status.start)
     timer.daemon = True

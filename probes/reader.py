@@ -44,7 +44,7 @@ def answer(request, root="/proc"):
         return OPERATIONS[request["op"]](root, request)
     except (Refusal, envprobe.Gone, envprobe.Unread) as error:
         return {"error": str(error)}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return {"error": envprobe.reason_of(error), "denied": isinstance(error, PermissionError)}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envdiff.errors import Misuse
+from envdiff.render.visible import inert
 from envdiff.report import Report
 
 TICKET = 65_536  # characters that a GitHub issue or comment takes
@@ -46,7 +47,7 @@ def render(
         raise Misuse(f"there is no format {format!r}", subject="--format", hint=f"one of: {', '.join(FACES)}")
     if limit < SMALLEST:
         raise Misuse(f"{limit:,} characters are too few for a report", hint=f"allow at least {SMALLEST:,}")
-    look = Look(width or 80, bool(colour), full, limit, fingerprints, generator)
+    look = Look(width or 80, bool(colour), full, limit, fingerprints, inert(generator[:200]))
     return face(report, look)
 
 
@@ -58,21 +59,24 @@ def report_schema() -> dict[str, Any]:
 
 
 def _terminal(report: Report, look: Look) -> str:
+    from envdiff.render.outline import outline
     from envdiff.render.terminal import terminal
 
-    return terminal(report, width=look.width, colour=look.colour, full=look.full, generator=look.generator)
+    return terminal(outline(report), width=look.width, colour=look.colour, full=look.full, generator=look.generator)
 
 
 def _markdown(report: Report, look: Look) -> str:
     from envdiff.render.markdown import markdown
+    from envdiff.render.outline import outline
 
-    return markdown(report, limit=look.limit, generator=look.generator)
+    return markdown(outline(report), limit=look.limit, generator=look.generator)
 
 
 def _html(report: Report, look: Look) -> str:
     from envdiff.render.html import html
+    from envdiff.render.outline import outline
 
-    return html(report, fingerprints=look.fingerprints, generator=look.generator)
+    return html(outline(report), fingerprints=look.fingerprints, generator=look.generator)
 
 
 def _json(report: Report, look: Look) -> str:

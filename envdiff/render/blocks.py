@@ -1,13 +1,44 @@
 """What a report is made of once it is in words: small frozen pieces that every face lays out in its own way.
 
 Nobody compares or prints a piece, so the methods for that are not made: making them would take a tenth of a report.
-A text in a piece is never markup. It may come from an environment that nobody trusts: see :mod:`.visible`.
+A text in a piece is never markup. It may come from an environment that nobody trusts, so every piece is a
+:class:`Block`, which makes its texts inert; a face then has its own format's marks to escape and nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from envdiff.render.visible import inert, shorten
+
+LONGEST = 8_000  # characters; the wording is shorter, this is for what it does not shorten
+NOTE = 40  # characters that say how many there are
+
+
+class Block:
+    """A piece whose texts are made inert and bounded as it is made: no face and no later kind of piece can forget to."""
+
+    def __post_init__(self) -> None:
+        kind: Any = type(self)
+        for name in _texts(kind):
+            value = getattr(self, name)
+            if not (isinstance(value, str) and len(value) <= LONGEST and value.isascii() and value.isprintable()):
+                object.__setattr__(self, name, _inert(value))
+
+
+@cache
+def _texts(kind: Any) -> tuple[str, ...]:
+    """The fields that hold text; those that hold other pieces are inert already."""
+    return tuple(field.name for field in fields(kind) if "str" in str(field.type))
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_inert, value))
+    return shorten(inert(shorten(value, LONGEST)), LONGEST + NOTE) if isinstance(value, str) else value
 
 
 class Mark(StrEnum):
@@ -21,7 +52,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Span:
+class Span(Block):
     """A run of text set in one way."""
 
     text: str
@@ -32,7 +63,7 @@ Line = tuple[Span, ...]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Badge:
+class Badge(Block):
     """A verdict: ``key`` chooses a colour, ``word`` says the same without one."""
 
     key: str
@@ -40,7 +71,7 @@ class Badge:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Pair:
+class Pair(Block):
     """A name and one or more lines."""
 
     name: str
@@ -48,7 +79,7 @@ class Pair:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Table:
+class Table(Block):
     """``numeric`` are the indexes of columns that are set to the right."""
 
     headers: tuple[str, ...]
@@ -63,7 +94,7 @@ class Table:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Bullets:
+class Bullets(Block):
     """Lines of one kind."""
 
     items: tuple[Line, ...]
@@ -76,7 +107,7 @@ class Bullets:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Card:
+class Card(Block):
     """One finding in words. ``brief`` is what is left of ``facts`` where there is little room.
 
     ``explained`` is the mechanism; ``measured``, ``changes``, ``raw`` and ``sources`` are folded away where a face can.
@@ -96,7 +127,7 @@ class Card:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Cards:
+class Cards(Block):
     """Findings, ranked. ``small`` ones are not the cause and are set with less room."""
 
     cards: tuple[Card, ...]
@@ -110,7 +141,7 @@ class Cards:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Point:
+class Point(Block):
     """One value on a scale; ``position`` is 0 at its low end and 1 at its high end."""
 
     name: str
@@ -119,7 +150,7 @@ class Point:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Zone:
+class Zone(Block):
     """A named stretch of a scale, from ``start`` to ``end``, both 0 to 1."""
 
     key: str
@@ -129,7 +160,7 @@ class Zone:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Scale:
+class Scale(Block):
     """Values on a logarithmic scale with named zones; ``ticks`` are (position, label)."""
 
     title: str
@@ -139,7 +170,7 @@ class Scale:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Section:
+class Section(Block):
     """One part of the report. ``key`` is stable: an anchor in HTML, and the name under which room is saved."""
 
     key: str
@@ -153,7 +184,7 @@ class Section:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Headline:
+class Headline(Block):
     """The first screen: the question answered, the cause, and what to do."""
 
     left: str
@@ -164,7 +195,7 @@ class Headline:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Outline:
+class Outline(Block):
     """A whole report in words, in reading order."""
 
     headline: Headline

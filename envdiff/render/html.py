@@ -16,22 +16,18 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from envdiff.render.blocks import Bullets, Cards
-from envdiff.render.outline import outline
-from envdiff.render.visible import inert
-from envdiff.report import Report
+from envdiff.render.blocks import Bullets, Cards, Outline
 
 LEFT, RIGHT = "envdiff-left", "envdiff-right"
 # Inside a script element these could end it, or begin a comment; JSON spells them otherwise.
 ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029\x7f"})
 
 
-def html(report: Report, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None, generator: str) -> str:
-    """The whole page."""
+def html(words: Outline, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None, generator: str) -> str:
+    """The whole page. Every expression in it is escaped by the template library, except the style and the JSON."""
     style = _read("page.css")
     environment = Environment(
         autoescape=True,
-        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -40,7 +36,6 @@ def html(report: Report, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, 
     environment.tests["card_body"] = lambda body: isinstance(body, Cards)
     environment.tests["bullet_body"] = lambda body: isinstance(body, Bullets)
     page = environment.from_string(_read("page.html.j2"))
-    words = outline(report)
     return page.render(
         headline=words.headline,
         sections=words.sections,
@@ -49,11 +44,6 @@ def html(report: Report, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, 
         embedded=_embedded(fingerprints),
         generator=generator,
     )
-
-
-def _shown(value: object) -> object:
-    """Every expression of the page goes through here before it is escaped."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else inert(value)
 
 
 def _policy(style: str) -> str:
