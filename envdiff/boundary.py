@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envdiff.errors import EnvdiffError, ExitStatus, UnusableInput
+from envdiff.render.visible import inert
 from envdiff.secrets import masked
 
 # Modules that only an extra brings along, by the extra.
@@ -62,11 +63,12 @@ def _other(error: Exception, environ: Mapping[str, str]) -> int:
 
 
 def _tell(error: EnvdiffError) -> None:
-    _say(f"error: {error.message}")
+    # Further lines are indented, so that none of them looks like a message of its own.
+    _say("error: " + error.message.replace("\n", "\n  "))
     if error.subject:
-        _say(f"  input   {error.subject}")
+        _say(f"  input   {inert(error.subject)}")
     if error.hint:
-        _say(f"  try     {error.hint}")
+        _say(f"  try     {inert(error.hint)}")
 
 
 def _bug(error: Exception, environ: Mapping[str, str]) -> None:
@@ -86,6 +88,5 @@ def _bug(error: Exception, environ: Mapping[str, str]) -> None:
 
 
 def _say(text: str) -> None:
-    """Text for a terminal: what came out of a file must not drive it, and no secret may stand in it."""
-    safe = "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in masked(text))
-    print(safe, file=sys.stderr)  # noqa: T201
+    """Lines for a terminal: what came out of a file must not drive it, and no secret may stand in it."""
+    print("\n".join(map(inert, masked(text).split("\n"))), file=sys.stderr)  # noqa: T201

@@ -8,6 +8,7 @@ from typing import Any
 
 from envdiff.errors import UnusableInput
 
+LARGEST = 4 << 20
 KEYS = {"format": str, "fail-on": str, "ignore": dict, "rules": list, "env": list}
 
 
@@ -29,24 +30,36 @@ def read_config(file: Path | None, start: Path) -> Config:
     """
     if file is not None:
         table = _toml(file)
-        return _config(table.get("tool", {}).get("envdiff", table), file)
+        own = _own(table, file)
+        return _config(table if own is None else own, file)
     for folder in (start, *start.parents):
         candidate = folder / "pyproject.toml"
         if candidate.is_file():
-            table = _toml(candidate).get("tool", {}).get("envdiff")
-            return Config() if table is None else _config(table, candidate)
+            own = _own(_toml(candidate), candidate)
+            return Config() if own is None else _config(own, candidate)
     return Config()
+
+
+def _own(table: dict[str, Any], file: Path) -> dict[str, Any] | None:
+    """The table ``[tool.envdiff]``, None without one."""
+    tools = table.get("tool", {})
+    own = tools.get("envdiff", {}) if isinstance(tools, dict) else tools
+    if not isinstance(own, dict):
+        raise UnusableInput("[tool.envdiff] is not a table", subject=str(file))
+    return own if isinstance(tools, dict) and "envdiff" in tools else None
 
 
 def _toml(file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
+        if file.stat().st_size > LARGEST:
+            raise UnusableInput(f"it is larger than {LARGEST >> 20} MB: no configuration is", subject=str(file))
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnusableInput(f"it cannot be read: {error.strerror}", subject=str(file)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UnusableInput(f"it is not TOML: {error}", subject=str(file)) from error
+    except (ValueError, RecursionError) as error:  # malformed, not UTF-8, a number of thousands of digits, too deep
+        raise UnusableInput(f"it is not TOML: {str(error)[:300]}", subject=str(file)) from error
 
 
 def _config(table: dict[str, Any], file: Path) -> Config:

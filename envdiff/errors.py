@@ -17,6 +17,9 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
+LONGEST = 2_000  # characters; what a library says of a damaged file may hold most of the file
+
+
 class EnvdiffError(Exception):
     """An expected failure, worded for the person at the terminal.
 
@@ -27,10 +30,14 @@ class EnvdiffError(Exception):
     exit_status = ExitStatus.UNUSABLE_INPUT
 
     def __init__(self, message: str, *, subject: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.subject = subject
-        self.hint = hint
+        self.message = _bounded(message)
+        self.subject = _bounded(subject) if subject else subject
+        self.hint = _bounded(hint) if hint else hint
+        super().__init__(self.message)
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… [{len(text):,} characters in all]"
 
 
 class UnusableInput(EnvdiffError):

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from envdiff.bounded_json import OutOfBounds, loads
 from envdiff.errors import UnusableInput
 
 SCHEMA_FAMILY = "envdiff/fingerprint/"
@@ -207,7 +208,10 @@ def parse(raw: bytes, name: str) -> Fingerprint:
 
 
 def parse_json(raw: bytes, name: str, wanted: Wanted = FINGERPRINT) -> Any:
-    """Strict JSON: no duplicate keys, no NaN, bounded depth; raises :class:`UnusableInput` saying where it broke."""
+    """Strict JSON: no duplicate keys, no NaN or infinity, bounded depth and number of values.
+
+    Raises :class:`UnusableInput` saying where it broke.
+    """
     again = f"write it again: {wanted.command}"
     if not raw.strip():
         raise UnusableInput("it is empty", subject=name, hint="the command that should have written it did not end")
@@ -216,13 +220,13 @@ def parse_json(raw: bytes, name: str, wanted: Wanted = FINGERPRINT) -> Any:
     except UnicodeDecodeError as error:
         raise UnusableInput("it is not UTF-8 text, so it is no JSON", subject=name, hint=again) from error
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         cut = " (it ends early: was the copy complete?)" if error.pos >= len(text.rstrip()) else ""
         raise UnusableInput(f"it is not valid JSON at {where}: {error.msg}{cut}", subject=name, hint=again) from error
-    except RecursionError as error:
-        raise UnusableInput(f"it is nested too deeply: no {wanted.name} is", subject=name, hint=again) from error
+    except OutOfBounds as error:
+        raise UnusableInput(f"{error}: no {wanted.name} is", subject=name, hint=again) from error
     except ValueError as error:
         raise UnusableInput(f"it is not usable JSON: {error}", subject=name, hint=again) from error
 
@@ -317,7 +321,7 @@ def _check_schema(document: Any, name: str) -> None:
             hint="envdiff capture writes fingerprints; other tools' files cannot be compared",
         )
     major = schema.removeprefix(SCHEMA_FAMILY).partition(".")[0]
-    if not major.isdecimal():
+    if not (major.isdecimal() and len(major) < 10):
         raise UnusableInput(f"its schema is malformed: {schema[:80]!r}", subject=name, hint=_CAPTURE_AGAIN)
     if int(major) > SCHEMA_VERSION:
         raise UnusableInput(
@@ -334,6 +338,13 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {twice[:80]!r} occurs twice in one object")
     return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise ValueError(f"{digits[:80]} is a number without end")
+    return number
 
 
 def _no_constant(word: str) -> Any:

@@ -17,17 +17,23 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.markup import escape
+    from rich.text import Text
 
     from envdiff.secrets import masked
 
-    status = Console(stderr=True).status(escape(masked(what)))
+    # Text and not markup: a path or a container may be called "[/]".
+    def plain(words: str) -> Text:
+        return Text(
+            "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in masked(words))
+        )
+
+    status = Console(stderr=True).status(plain(what))
     # rich is asked from a timer, so that a quick step leaves no flicker.
     timer = threading.Timer(PATIENCE_S, status.start)
     timer.daemon = True
     timer.start()
     try:
-        yield status.update
+        yield lambda words: status.update(plain(words))
     finally:
         timer.cancel()
         status.stop()

@@ -1162,11 +1162,12 @@ def origin_of(direct_url):
         return None
     try:
         said = json.loads(direct_url)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict):
         return None
-    if (said.get("dir_info") or {}).get("editable"):
+    place = said.get("dir_info")
+    if isinstance(place, dict) and place.get("editable"):
         return "editable"
     if "vcs_info" in said:
         return "vcs"
@@ -1335,7 +1336,7 @@ def multiarch(world, folder):
 
 def libc_in(data):
     """(name, version) that a C library holds as text; (None, None) if it is none."""
-    found = re.search(r"GNU C Library .*?version (\d+\.\d+)".encode(), data)
+    found = re.search(r"GNU C Library .{0,200}?version (\d+\.\d+)".encode(), data)
     if found:
         return "glibc", found.group(1).decode()
     if b"musl libc" not in data:
@@ -1399,7 +1400,7 @@ OS_PARTS = (
 
 def read_container(world, record):
     said = world.host.text_or(world.proc + "/cgroup") + world.host.text_or(world.proc + "/mountinfo")
-    found = re.search(r"(?:docker[/-]|libpod-|containers/|cri-containerd-|kubepods\S*/)([0-9a-f]{64})", said)
+    found = re.search(r"(?:docker[/-]|libpod-|containers/|cri-containerd-|kubepods\S{0,300}/)([0-9a-f]{64})", said)
     if found and container_kind(world) not in (None, "none"):
         record.put("container.id", found.group(1))
 
@@ -1729,8 +1730,14 @@ def build_info(world):
     """TensorFlow's build_info.py as a dict, parsed, never imported."""
     if world.build is None:
         place = world.find("tensorflow/python/platform/build_info.py")
-        world.build = parse_build_info(world.files.text(place)) if place else {}
+        try:
+            world.build = parse_build_info(world.files.read(place, LARGEST_BUILD_INFO)) if place else {}
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            raise Unread("its build_info.py is not what TensorFlow's build writes") from None
     return world.build
+
+
+LARGEST_BUILD_INFO = 1 << 14  # it has 1 or 2 kB; much nesting takes down the parser of an old Python
 
 
 def parse_build_info(text):
@@ -1822,12 +1829,14 @@ def loaded(world, name):
 def numpy_build(world, record):
     config = world.find("numpy/__config__.py")
     text = world.files.text(config) if config else ""
-    found = re.search(r'"blas": \{\s*"name": "([^"]+)".*?"version": "([^"]*)"', text, re.S)
+    found = re.search(r'"blas": \{\s{0,99}"name": "([^"]{1,99})".{0,999}?"version": "([^"]{0,99})"', text, re.S)
     if found:
         record.put("builds.numpy.blas", found.group(1))
         record.put("builds.numpy.blas_version", found.group(2))
     elif text:
-        old = re.search(r"^\w*(?:blas|mkl)\w*_info ?= ?\{.*?'libraries': \['([^']+)'", text, re.M)
+        old = re.search(
+            r"^\w{0,40}?(?:blas|mkl)\w{0,40}?_info ?= ?\{.{0,999}?'libraries': \['([^']{1,99})'", text, re.M
+        )
         record.put("builds.numpy.blas", old.group(1) if old else None)
         names = bundled(world, "numpy")
         version = [
@@ -1870,13 +1879,15 @@ def pillow_build(world, record):
 
 
 def read_libraries(world, record):
-    chosen = {}
+    chosen, times = {}, {}
     for path in sorted(world.maps()):
         plain = path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
         name, version = library_name(re.split(r"[\\/]", plain)[-1])
         if can_move_a_number(name):
-            others = sum(1 for known in chosen if known == name or known.startswith(name + "~"))
-            chosen[name if not others else "%s~%d" % (name, others + 1)] = (plain, version, plain != path)
+            times[name] = times.get(name, 0) + 1
+            if times[name] > 1:
+                name = "%s~%d" % (name, times[name])
+            chosen[name] = (plain, version, plain != path)
     for name, (path, version, deleted) in sorted(chosen.items()):
         library_facts(world, record, name, path, version, deleted)
     if world.mode == "static":
@@ -1993,7 +2004,9 @@ def variant(name, build, plugins):
     return "cuda" if build["is_cuda_build"] else "cpu"
 
 
-RECORD_LINE = re.compile(r"(tensorflow/[^,]+\.(?:so|dylib|dll|pyd)[\d.]*),sha256=([\w-]+=*),(\d+)".encode())
+RECORD_LINE = re.compile(
+    r"(tensorflow/[^,\n]{1,400}\.(?:so|dylib|dll|pyd)[\d.]{0,40}),sha256=([\w-]{1,99}=*),(\d{1,18})".encode()
+)
 
 
 def library_lines(data, system):
@@ -2126,7 +2139,7 @@ def keras_config(world, record, generation):
     record.put("keras.config_file", bool(text))
     try:
         said = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         said = {}  # as Keras does
     said = said if isinstance(said, dict) else {}
     for name, default in KERAS_DEFAULTS:
@@ -2765,7 +2778,7 @@ def process_state(host, proc):
 def started_ticks(host, proc):
     """When the process started, in clock ticks after boot; with the number it identifies a process."""
     fields = host.text_or(proc + "/stat").rpartition(")")[2].split()
-    return int(fields[19]) if len(fields) > 19 else None
+    return int(fields[19]) if len(fields) > 19 and re.match(r"[0-9]{1,20}\Z", fields[19]) else None
 
 
 def parse_environment(text):
@@ -2873,7 +2886,7 @@ def read_python_of_process(world, record):
 
 
 def elf_bits(world, path):
-    return {1: 32, 2: 64}.get(bytearray(world.files.read(path, 64))[4])
+    return {b"\1": 32, b"\2": 64}.get(world.files.read(path, 64)[4:5])
 
 
 LIMITS = (
@@ -2902,7 +2915,7 @@ def read_process(world, record):
     cpus = re.search(r"^Cpus_allowed_list:\s*(\S+)", host.text(proc + "/status"), re.M)
     record.put("process.cpus_allowed", cpus.group(1) if cpus else None)
     attempt(record, "process.limits", read_limits, world, record)
-    cpuset = re.search(r"^\d+:(?:[\w,]*,)?cpuset(?:,[\w,]*)?:(.*)$", host.text_or(proc + "/cgroup"), re.M)
+    cpuset = re.search(r"^\d+:(?:[\w,]{0,200},)?cpuset(?:,[\w,]{0,200})?:(.*)$", host.text_or(proc + "/cgroup"), re.M)
     record.put("process.cgroup_cpuset", cpuset.group(1) if cpuset else None)
     attempt(record, "process.started", lambda: record.put("process.started", started(world)))
 

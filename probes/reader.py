@@ -44,7 +44,7 @@ def answer(request, root="/proc"):
         return OPERATIONS[request["op"]](root, request)
     except (Refusal, envprobe.Gone, envprobe.Unread) as error:
         return {"error": envprobe.masked(str(error))}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = envprobe.masked(envprobe.reason_of(error))
         return {"error": reason, "denied": isinstance(error, PermissionError)}
 

@@ -149,10 +149,14 @@ class Visit:
         self.page = browser.new_page(**context)
         self.said: list[str] = []
         self.asked: list[str] = []
+        self.refused: list[str] = []  # of those: what the policy of the page did not let out
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
         self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on(
+            "requestfailed", lambda request: self.refused.append(request.url) if request.failure == "csp" else None
+        )
         self.page.goto(path.as_uri())
         self.asked.remove(path.as_uri())
 

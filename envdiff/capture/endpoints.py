@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import json
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from envdiff.bounded_json import loads
 from envdiff.capture import filter as secrets
 from envdiff.errors import UnusableInput, WorldFailed
 from envdiff.fingerprint import Fingerprint, from_document
+from envdiff.predictions.cut_off import cut_off
 from envdiff.secrets import masked
 from envdiff.serving.facts import key_of
 
 LARGEST = 16 << 20
 METRICS_PATH = "/monitoring/prometheus/metrics"
-LOADED = re.compile(r"^:tensorflow:cc:saved_model:load_attempt_count\{([^}]*)\}\s+([0-9.]+)", re.M)
-QUOTED = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+# Both bounded: an answer of megabytes must not be searched again from each of its bytes.
+LOADED = re.compile(r"^:tensorflow:cc:saved_model:load_attempt_count\{([^}\n]{0,5000})\}[ \t]{1,9}([0-9.]+)", re.M)
+QUOTED = re.compile(r'\b(\w{1,100})="((?:[^"\\]|\\.)*)"')
+NUMBER = re.compile(r"[0-9]{1,19}")
 BATCHED = re.compile(r"^:tensorflow:serving:batching_session:", re.M)
 
 
@@ -69,7 +73,7 @@ def _rest(document: dict[str, Any], request: ServerRequest, facts: dict[str, Any
     states = _states(_json(request, _model_path(request)), request)
     prefix = f"serving.model.{key_of(request.model)}."
     facts[prefix + "states"] = [f"{number} {state}{': ' + why if why else ''}" for number, state, why in states]
-    available = [int(number) for number, state, _ in states if state == "AVAILABLE" and number.isdigit()]
+    available = [int(number) for number, state, _ in states if state == "AVAILABLE" and NUMBER.fullmatch(number)]
     facts[prefix + "version_answering"] = max(available, default=None)
     facts["serving.versions_answering"] = [f"{request.model}={max(available)}"] if available else []
     facts["serving.failed_loads"] = [
@@ -181,8 +185,8 @@ def _json(request: ServerRequest, path: str) -> Any:
             f"status {status}: it sends on to {_short(where)}, which is not followed", subject=request.url
         )
     try:
-        document = json.loads(raw.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
+        document = loads(raw.decode("utf-8", "replace"))
+    except ValueError as error:
         kind = headers.get("Content-Type") or "no type"
         hint = "is this a proxy or a log-in page? give the model server's own REST address"
         raise WorldFailed(f"status {status}: not JSON but {_short(kind)}", subject=request.url, hint=hint) from error
@@ -195,27 +199,24 @@ def _json(request: ServerRequest, path: str) -> Any:
 
 def _get(request: ServerRequest, path: str) -> tuple[int, Mapping[str, str], bytes]:
     """(status, headers, body). The whole answer has ``limit_s``, also when it trickles."""
-    import time
-
     connection, base = _connection(request)
-    end = time.monotonic() + request.limit_s
+    headers = {"Accept": "application/json, text/plain", "Connection": "close"}
+    over, response = threading.Event(), None
     try:
-        connection.request(
-            "GET", base + path, headers={"Accept": "application/json, text/plain", "Connection": "close"}
-        )
-        response = connection.getresponse()
-        body = bytearray()
-        while part := response.read1(1 << 16):
-            body += part
-            if len(body) > LARGEST:
-                raise WorldFailed(f"an answer of more than {LARGEST >> 20} MB", subject=request.url)
-            if time.monotonic() > end:
-                raise WorldFailed(f"no whole answer within {request.limit_s:g} s", subject=request.url)
-        return response.status, dict(response.headers.items()), bytes(body)
-    except TimeoutError as error:
-        hint = "--time-limit waits longer"
-        raise WorldFailed(f"no answer within {request.limit_s:g} s", subject=request.url, hint=hint) from error
-    except (OSError, http.client.HTTPException) as error:
+        with cut_off(connection, request.limit_s) as over:
+            connection.request("GET", base + path, headers=headers)
+            response = connection.getresponse()
+            body = response.read(LARGEST + 1)
+        if over.is_set():
+            raise TimeoutError
+        if len(body) > LARGEST:
+            raise WorldFailed(f"an answer of more than {LARGEST >> 20} MB", subject=request.url)
+        return response.status, dict(response.headers.items()), body
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        if over.is_set() or isinstance(error, TimeoutError):
+            hint = "--time-limit waits longer"
+            what = "no answer" if response is None else "no whole answer"
+            raise WorldFailed(f"{what} within {request.limit_s:g} s", subject=request.url, hint=hint) from error
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
         hint = "is the REST port open (--rest_api_port), and does http:// fit?"
         raise WorldFailed(f"it does not answer: {words}", subject=request.url, hint=hint) from error

@@ -140,7 +140,7 @@ def _input(text: str) -> tuple[str, str, list[int | None] | None]:
     if shape == "[*]":
         return found["name"], found["dtype"], None
     sizes = [part.strip() for part in shape.strip("[]").split(",") if part.strip()]
-    return found["name"], found["dtype"], [int(size) if size.isdigit() else None for size in sizes]
+    return found["name"], found["dtype"], [int(size) if size.isdecimal() and len(size) < 19 else None for size in sizes]
 
 
 def _served_folder(path: Path, facts: Mapping[str, Any]) -> Path:

@@ -11,7 +11,16 @@ from typing import Any, Protocol
 from envdiff.capture import filter as secrets
 from envdiff.capture.container_ways import PYTHONS, Captured, ContainerRequest, complete
 from envdiff.capture.server_process import SERVER_NAMES, Hints, document_of, find
-from envdiff.capture.talk import Channel, Reader, Refused, boot_command, boot_line, clean_environment, failure
+from envdiff.capture.talk import (
+    LARGEST_ANSWER,
+    Channel,
+    Reader,
+    Refused,
+    boot_command,
+    boot_line,
+    clean_environment,
+    failure,
+)
 from envdiff.errors import Misuse, UnusableInput, WorldFailed
 from envdiff.fingerprint import from_document
 from envdiff.secrets import masked
@@ -267,6 +276,8 @@ class WebSocketChannel:
                 raise WorldFailed(f"it ended{': ' + masked(last[-1])[:300] if last else ''}", subject=self._subject)
             self._socket.update(timeout=0.5)
             self._text += self._socket.read_stdout() if self._socket.peek_stdout() else ""
+            if len(self._text) > LARGEST_ANSWER:
+                raise WorldFailed("an answer without end", subject=self._subject)
         line, _, self._text = self._text.partition("\n")
         return line.encode("utf-8")
 

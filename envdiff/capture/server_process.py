@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envdiff.capture import filter as secrets
+from envdiff.capture.reader_answers import KINDS
 from envdiff.capture.talk import InsideReader, Reader, Refused
 from envdiff.errors import WorldFailed
 from envdiff.serving.facts import serving_facts
@@ -14,8 +15,6 @@ from envdiff.serving.inside import ServerProcess
 from envdiff.serving.version import ENV_CLAIMS, PACKAGES, Claim, claims_of, served_by
 
 SERVER_NAMES = ("tensorflow_model_server",)
-# What serves: a model server before a Python with TensorFlow, that before any Python.
-KINDS = ("server", "tensorflow", "python", "other")
 FOUND_BY = {
     "server": "its executable is a model server",
     "tensorflow": "it has TensorFlow mapped",
@@ -42,6 +41,7 @@ class Found:
 def find(reader: Reader, names: Sequence[str], **where: Any) -> Found:
     """The process that serves, by what it is. Raises :class:`WorldFailed` when nothing runs there."""
     listed = reader.ask("find", names=list(names), **where)["processes"]
+    # What serves: a model server before a Python with TensorFlow, that before any Python.
     listed.sort(key=lambda one: (KINDS.index(one["kind"]), one["pid"]))
     if not listed:
         raise WorldFailed("no process of it can be seen", subject=reader.subject)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from envdiff.bounded_json import loads
+from envdiff.capture.reader_answers import is_right
 from envdiff.errors import EnvdiffError, WorldFailed
 from envdiff.probe_file import probe_path
 from envdiff.secrets import masked
@@ -69,14 +71,17 @@ class Reader:
         self.channel.send(json.dumps({"op": op, **arguments}).encode() + b"\n")
         raw = self.channel.line(limit_s)
         try:
-            answer = json.loads(raw)
+            answer = loads(raw.decode("utf-8"))
         except ValueError as error:
             said = masked(raw[:200].decode("utf-8", "replace"))
             raise WorldFailed(f"the reader did not answer with JSON: {said!r}", subject=self.subject) from error
         if not isinstance(answer, dict):
             raise WorldFailed("the reader did not answer with an object", subject=self.subject)
         if "error" in answer:
-            raise Refused(masked(str(answer["error"]))[:500], denied=bool(answer.get("denied")))
+            why = masked(str(answer["error"])).strip()[:500]
+            raise Refused(why or "it cannot be read", denied=bool(answer.get("denied")))
+        if not is_right(op, answer):
+            raise WorldFailed(f"the reader's answer is none to the question ({op})", subject=self.subject)
         return answer
 
 
@@ -133,6 +138,8 @@ class LocalChannel:
             if not select.select([handle], [], [], max(end - time.monotonic(), 0))[0]:
                 raise WorldFailed(f"the local reader did not answer within {limit_s:.0f} s")
             data += _part(handle)
+            if len(data) > LARGEST_ANSWER:
+                raise WorldFailed("the local reader answers without end")
         return bytes(data)
 
     def close(self) -> None:

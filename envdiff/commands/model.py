@@ -8,6 +8,7 @@ from pathlib import Path
 from envdiff.errors import ExitStatus
 from envdiff.output import write
 from envdiff.progress import progress
+from envdiff.render.visible import inert
 
 
 def run_show(path: Path, verify_weights: bool, form: str) -> int:
@@ -31,12 +32,10 @@ def run_diff(left: Path, right: Path, form: str) -> int:
 
 
 def as_text(lines: list[str]) -> str:
-    """Lines for a terminal; names come out of files, so what is not printable is escaped."""
-    return "".join(
-        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line) + "\n" for line in lines
-    )
+    """Lines for a terminal; names come out of files, so they are made inert."""
+    return "".join(inert(line) + "\n" for line in lines)
 
 
 def as_json(document: object) -> str:
-    """ASCII JSON."""
-    return json.dumps(document, indent=2, default=str) + "\n"
+    """ASCII JSON, without the one control character that JSON leaves as it is."""
+    return json.dumps(document, indent=2, default=str).replace("\x7f", "\\u007f") + "\n"

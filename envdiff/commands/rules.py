@@ -12,6 +12,7 @@ from envdiff.commands.report import wants_colour
 from envdiff.config import read_config
 from envdiff.errors import EnvdiffError, ExitStatus
 from envdiff.output import write
+from envdiff.render.visible import inert
 from envdiff.rulebook import Rule, Rulebook, load_rule
 from envdiff.rulebook.measurements import recorded
 from envdiff.rulebook.page import page, reference
@@ -26,7 +27,8 @@ def run_list(config: Path | None) -> int:
 def run_show(rule_id: str, config: Path | None) -> int:
     """One rule, whole; set in type on a terminal, Markdown elsewhere."""
     book = _book(config)
-    _print_markdown(page(book[rule_id], book.tables, recorded()))
+    # A rule of somebody else's is text to read; its control characters are not for the terminal.
+    _print_markdown("\n".join(map(inert, page(book[rule_id], book.tables, recorded()).split("\n"))))
     return ExitStatus.OK
 
 
@@ -53,10 +55,10 @@ def run_check(files: list[Path]) -> int:
             rule = load_rule(file)
         except EnvdiffError as error:
             status = ExitStatus.UNUSABLE_INPUT
-            lines = "".join(f"  {line}\n" for line in error.message.splitlines())
-            write(f"{file}: not usable\n{lines}", None)
+            lines = "".join(f"  {inert(line)}\n" for line in error.message.split("\n"))
+            write(f"{inert(str(file))}: not usable\n{lines}", None)
         else:
-            write(f"{file}: {rule.id} is a valid rule\n", None)
+            write(f"{inert(str(file))}: {rule.id} is a valid rule\n", None)
     return status
 
 
@@ -72,7 +74,8 @@ def _table(rules: Iterable[Rule]) -> str:
     rows = [(rule.id, rule.verdict.value, rule.size.value, rule.basis.value, rule.title) for rule in rules]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[4]}\n" for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {inert(row[4])}\n"
+        for row in rows
     )
 
 

@@ -16,8 +16,9 @@ from envdiff.model.files import inside, open_regular
 from envdiff.model.table import rows, unmasked
 from envdiff.model.wire import Malformed, read_varint
 
-_LARGEST_INDEX = 1 << 28
-_SHARDS = 100_000
+_LARGEST_INDEX = 1 << 27
+_SHARDS = 10_000
+_AXES = 254  # what TensorFlow allows
 _ENTRIES = 2_000_000
 _INT64 = 2**63
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -36,6 +37,7 @@ class Entry:
     size: int
     crc32c: int
     slices: int = 0  # stored in so many pieces: then shard, offset and size mean nothing and the checksum is of theirs
+    piece: bool = False  # of a partitioned tensor, under its name
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ def read_bundle(folder: Path, prefix: str) -> Bundle:
     path = inside(folder, prefix + ".index")
     if path is None:
         raise UnusableInput("the index of the weights is missing", subject=prefix + ".index")
-    header, found = _parse(path)
-    whole, pieces, lies = _split(found, header.num_shards)
+    header, entries = _parse(path)
+    whole, pieces, lies = _split(entries, header.num_shards)
     missing, short, long = _completeness(folder, prefix, header.num_shards, [*whole, *pieces])
     return Bundle(
         folder, prefix, header.num_shards, header.endianness == 1, tuple(whole), tuple(pieces), tuple(lies),
@@ -86,7 +88,8 @@ def read_bundle(folder: Path, prefix: str) -> Bundle:
     )  # fmt: skip
 
 
-def _parse(path: Path) -> tuple[Any, list[tuple[bytes, Any]]]:
+def _parse(path: Path) -> tuple[Any, list[Entry]]:
+    """The header and the entries, in the order of their keys."""
     messages = requires.messages()
     decode_error = requires.decode_error()
     with open_regular(path) as stream:
@@ -95,59 +98,55 @@ def _parse(path: Path) -> tuple[Any, list[tuple[bytes, Any]]]:
             raise Malformed(f"the index has {size} bytes, which cannot be", subject=str(path))
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                pairs = _parsed(data, messages)
+                header, entries = _parsed(data, messages)
             except decode_error as error:
                 raise Malformed(f"an entry of the index cannot be parsed: {error}", subject=str(path)) from error
             except Malformed as error:
                 raise Malformed(error.message, subject=str(path)) from error
-    return _checked_header(pairs, path), pairs[1:]
+    return header, entries
 
 
-def _parsed(data: mmap.mmap, messages: Any) -> list[tuple[bytes, Any]]:
-    pairs: list[tuple[bytes, Any]] = []
-    for key, value in rows(data, requires.crc32c().value):
-        pairs.append((key, (messages.BundleEntry if key else messages.BundleHeader).FromString(value)))
-        if len(pairs) > _ENTRIES:
-            raise Malformed(f"the index lists more than {_ENTRIES} tensors")
-    return pairs
-
-
-def _checked_header(pairs: list[tuple[bytes, Any]], path: Path) -> Any:
-    if not pairs or pairs[0][0] != b"":
-        raise Malformed("the index has no header", subject=str(path))
-    header = pairs[0][1]
+def _parsed(data: mmap.mmap, messages: Any) -> tuple[Any, list[Entry]]:
+    found = rows(data, requires.crc32c().value)
+    key, value = next(found, (None, b""))
+    if key != b"":
+        raise Malformed("the index has no header")
+    header = messages.BundleHeader.FromString(value)
     if not 0 <= header.num_shards <= _SHARDS:
-        raise Malformed(f"the index claims {header.num_shards} shards", subject=str(path))
-    return header
+        raise Malformed(f"the index claims {header.num_shards} shards")
+    entries: list[Entry] = []
+    for key, value in found:
+        entries.append(_entry(key, messages.BundleEntry.FromString(value)))
+        if len(entries) > _ENTRIES:
+            raise Malformed(f"the index lists more than {_ENTRIES} tensors")
+    return header, entries
 
 
-def _split(found: list[tuple[bytes, Any]], shards: int) -> tuple[list[Entry], list[Entry], list[str]]:
+def _split(found: list[Entry], shards: int) -> tuple[list[Entry], list[Entry], list[str]]:
     """Whole tensors (partitioned ones carry the checksums of their pieces), pieces, and what cannot be true."""
-    entries: list[tuple[Entry, Any]] = []
-    pieces: list[Entry] = []
+    entries: list[Entry] = []
+    pieces: dict[str, list[Entry]] = {}
     lies: list[str] = []
-    for key, message in found:
-        piece = key.startswith(b"\0")
-        name = _sliced_name(key) if piece else key.decode("utf-8", "backslashreplace")
-        entry = _entry(name, message)
+    for entry in found:
         wrong = _impossible(entry, shards)
         if wrong:
-            lies.append(f"{name}: {wrong}")
-        elif piece:
-            pieces.append(entry)
+            lies.append(f"{entry.key[:200]}: {wrong}")
+        elif entry.piece:
+            pieces.setdefault(entry.key, []).append(entry)
         else:
-            entries.append((entry, message))
-    by_name: dict[str, list[Entry]] = {}
-    for piece_entry in pieces:
-        by_name.setdefault(piece_entry.key, []).append(piece_entry)
-    return [_joined(entry, by_name) for entry, _ in entries], pieces, lies
+            entries.append(entry)
+    return [_joined(entry, pieces) for entry in entries], [one for some in pieces.values() for one in some], lies
 
 
-def _entry(name: str, message: Any) -> Entry:
+def _entry(key: bytes, message: Any) -> Entry:
+    piece = key.startswith(b"\0")
+    name = _sliced_name(key) if piece else key.decode("utf-8", "backslashreplace")
+    if len(message.shape.dim) > _AXES:
+        raise Malformed(f"a tensor in the index has {len(message.shape.dim)} axes")
     shape = tuple(dim.size for dim in message.shape.dim)
     return Entry(
         name, dtype_name(message.dtype), shape, message.shard_id, message.offset, message.size,
-        unmasked(message.crc32c), len(message.slices),
+        unmasked(message.crc32c), len(message.slices), piece,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from envdiff.model.registry import registry
 from envdiff.model.split import Part
 from envdiff.model.wire import Malformed
 
+_INPUTS = 64
 GRAPH = ""  # the name under which the graph itself stands among the functions
 
 
@@ -82,7 +83,8 @@ class Node:
         return attributes(self.graph.message(self.function, self.number).attr)
 
     def inputs(self) -> list[Node]:
-        return [Node(self.graph, self.function, at) for at in self.body.inputs(self.number)]
+        """The first of them: what is asked here of a node's inputs concerns operations with few."""
+        return [Node(self.graph, self.function, at) for at in self.body.inputs(self.number, _INPUTS)]
 
     def constant(self) -> Any:
         """The tensor message of a ``Const`` node, or None."""

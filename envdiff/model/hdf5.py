@@ -1,159 +1,146 @@
-"""Weights in HDF5 files of Keras, read without following anything out of the file and without believing its sizes."""
+"""Weights in HDF5 files of Keras, by way of a process that may die of them: :mod:`envdiff.model.hdf5_child`."""
 
 from __future__ import annotations
 
-import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
-from math import prod
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from envdiff.bounded_json import loads
 from envdiff.errors import UnusableInput
 from envdiff.model import requires
 from envdiff.model.weights import Tensor, role_of
 
-_CHUNK_BYTES = 1 << 22
-_DATASETS = 200_000
-_DEPTH = 32
-_RATIO = 64  # a dataset that claims more bytes than this many times its file is not read
-_FREE = 64 << 20  # below this, a claim costs nothing
-_ATTRIBUTE = 64 << 20
-
-_ERRORS = (OSError, RuntimeError, ValueError, KeyError, TypeError, UnicodeError, OverflowError, MemoryError)
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from envdiff.model.hdf5_child import main;"
+    " main(sys.argv[2], sys.argv[3])"
+)
+_PATIENCE_S = 60.0
+_BYTES_A_SECOND = 10 << 20  # slower than any disk that weights lie on
+_LONGEST_LINE = 1 << 28
+_MOST_VALUES = 5_000_000
+_HINT = "copy it again; compare its size"
 
 
 class Hdf5Source:
-    """Opens the file (or, for ``.keras``, an extracted copy of its weights) again for each use."""
+    """``member`` names the HDF5 file inside the archive ``path``. The process lives as long as this object."""
 
-    def __init__(self, path: Path, stream: BinaryIO | None = None) -> None:
+    def __init__(self, path: Path, member: str = "") -> None:
         self.path = path
-        self._stream = stream
+        self._member = member
+        self._child: subprocess.Popen[bytes] | None = None
+        self._limit_s = _PATIENCE_S + path.stat().st_size / _BYTES_A_SECOND
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
-        h5py = requires.h5py()
+        """Raises :class:`UnusableInput` when the file cannot be opened."""
+        if self._child is None or self._child.poll() is not None:
+            self._child = self._started()
+            self._answer()
+        yield self
+
+    def chunks(self, handle: Any, tensor: Tensor, start: int, stop: int) -> Any:  # noqa: ARG002  as other sources
+        """Elements ``start`` to ``stop`` of the flattened dataset."""
+        answer, data = self.ask("elements", key=tensor.key, start=start, stop=stop)
+        numpy = requires.numpy()
+        return numpy.frombuffer(data, numpy.dtype(str(answer["dtype"])))
+
+    def ask(self, op: str, **arguments: Any) -> tuple[dict[str, Any], bytes]:
+        """One answer and the bytes that go with it; raises :class:`UnusableInput` when the file is too damaged."""
+        assert self._child is not None
+        assert self._child.stdin is not None
         try:
-            file = h5py.File(self._stream if self._stream is not None else self.path, "r")
-        except _ERRORS as error:
-            raise UnusableInput(
-                f"this HDF5 file cannot be opened: {error}",
-                subject=str(self.path),
-                hint="copy it again; compare its size",
-            ) from error
+            self._child.stdin.write(json.dumps({"op": op, "path": str(self.path), **arguments}).encode() + b"\n")
+            self._child.stdin.flush()
+        except OSError as error:
+            raise self._died() from error
+        return self._answer()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        requires.installed("h5py")
+        # One thread for algebra that is not done here: each takes address space, which is bounded.
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8"}
+        command = [sys.executable, "-c", _BOOT, json.dumps(sys.path), str(self.path), self._member]
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
+        weakref.finalize(self, _ended, child)
+        return child
+
+    def _answer(self) -> tuple[dict[str, Any], bytes]:
+        child = self._child
+        assert child is not None
+        assert child.stdout is not None
+        guard = threading.Timer(self._limit_s, child.kill)
+        guard.daemon = True
+        guard.start()
         try:
-            yield file
+            line = child.stdout.readline(_LONGEST_LINE)
+            answer = loads(line.decode("ascii"), most=_MOST_VALUES)
+            data = child.stdout.read(answer["bytes"])
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise self._died() from error
         finally:
-            file.close()
+            guard.cancel()
+        if len(data) != answer["bytes"]:
+            raise self._died()
+        if "error" in answer:
+            raise UnusableInput(str(answer["error"]), subject=str(self.path), hint=_HINT)
+        return answer, data
 
-    def chunks(self, handle: Any, tensor: Tensor, start: int, stop: int) -> Any:
-        """Elements ``start`` to ``stop`` of the flattened dataset; whole rows are read to get them."""
+    def _died(self) -> UnusableInput:
+        child = self._child
+        assert child is not None
+        _ended(child)
+        self._child = None
+        how = f"signal {_signal(-child.returncode)}" if child.returncode < 0 else f"status {child.returncode}"
+        return UnusableInput(
+            f"the HDF5 library does not survive reading this file ({how})",
+            subject=str(self.path),
+            hint="it is damaged, or made to do harm: do not load it elsewhere",
+        )
+
+
+def _ended(child: subprocess.Popen[bytes]) -> None:
+    """Kill it, and leave nothing of it behind."""
+    if child.poll() is None and child.stdin is not None:
         try:
-            return _flat(handle[tensor.key], start, stop)
-        except _ERRORS as error:
-            raise UnusableInput(f"the tensor cannot be read: {error}", subject=tensor.name) from error
+            child.stdin.close()
+            child.wait(timeout=0.5)
+        except (OSError, subprocess.TimeoutExpired):
+            child.kill()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what was still to be written has nobody to read it
+                stream.close()
+    child.wait()
 
 
-def _flat(dataset: Any, start: int, stop: int) -> Any:
-    numpy = requires.numpy()
-    if not dataset.shape:
-        return _little(numpy.asarray(dataset[()]).reshape(1)[start:stop])
-    row = prod(dataset.shape[1:])
-    if row == 0:
-        return numpy.zeros(0, dataset.dtype)
-    first, last = start // row, -(-stop // row)
-    rows = numpy.asarray(dataset[first:last]).reshape(-1)
-    return _little(rows[start - first * row : stop - first * row])
-
-
-def _little(array: Any) -> Any:
-    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 def read_tensors(source: Hdf5Source, *, sha256: bool) -> tuple[list[Tensor], dict[str, str]]:
     """Every dataset with the checksum of its bytes, and what was left out: path -> reason."""
-    unread: dict[str, str] = {}
-    with source.opened() as file:
-        size = file.id.get_filesize()
-        try:
-            found = list(_datasets(file, unread))
-            tensors = [_tensor(path, one, size, unread, sha256=sha256) for path, one in found]
-        except _ERRORS as error:
-            raise UnusableInput(f"this HDF5 file cannot be read: {error}", subject=str(source.path)) from error
-    return [one for one in tensors if one is not None], unread
+    with source.opened():
+        answer, _ = source.ask("tensors", sha256=sha256)
+    return [_tensor(*row) for row in answer["tensors"]], dict(answer["unread"])
 
 
-def _datasets(file: Any, unread: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """Groups are entered once each, hard links only: soft and external links are named, never followed."""
-    h5py = requires.h5py()
-    stack: list[tuple[str, Any, int]] = [("", file["/"], 0)]
-    seen: set[Any] = set()
-    count = 0
-    while stack:
-        path, group, depth = stack.pop()
-        address = h5py.h5o.get_info(group.id).addr
-        if address in seen:
-            continue
-        seen.add(address)
-        for name in group:
-            full = f"{path}/{name}" if path else name
-            count += 1
-            if count > _DATASETS:
-                unread[path or "/"] = f"more than {_DATASETS} objects: the rest was not read"
-                return
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                unread[full] = "a link to elsewhere: not followed"
-                continue
-            child = group[name]
-            if isinstance(child, h5py.Dataset):
-                yield full, child
-            elif isinstance(child, h5py.Group) and depth < _DEPTH:
-                stack.append((full, child, depth + 1))
-            elif isinstance(child, h5py.Group):
-                unread[full] = f"groups nested deeper than {_DEPTH}"
-
-
-def _refused(dataset: Any, file_size: int) -> str:
-    """Why the bytes of this dataset are not read, or nothing."""
-    if dataset.external:
-        return "its bytes are in another file: not followed"
-    if dataset.is_virtual:
-        return "a view of other files: not followed"
-    claimed = prod(dataset.shape or ()) * dataset.dtype.itemsize
-    if claimed > _FREE and claimed > _RATIO * file_size:
-        return f"claims {claimed} bytes in a file of {file_size}: not read"
-    chunk = prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    if chunk > _FREE and chunk > claimed:
-        return f"claims chunks of {chunk} bytes: not read"
-    return ""
-
-
-def _tensor(path: str, dataset: Any, file_size: int, unread: dict[str, str], *, sha256: bool) -> Tensor | None:
+def _tensor(path: str, dtype: str, shape: list[int], size: int, crc32c: int | None, sha256: str | None) -> Tensor:
     name = _short(path)
-    if dataset.shape is None:
-        return None
-    kind = _type_name(dataset.dtype)
-    role = role_of(path, name, kind)
-    why = _refused(dataset, file_size)
-    if why:
-        unread[path] = why
-    if why or not kind or kind == "string":
-        return Tensor(name, path, kind or str(dataset.dtype), tuple(dataset.shape), 0, None, "read", role=role)
-    crc, sha = _sums(dataset, sha256=sha256)
-    size = prod(dataset.shape) * dataset.dtype.itemsize
-    return Tensor(name, path, kind, tuple(dataset.shape), size, crc, "read", sha, role)
-
-
-def _type_name(dtype: Any) -> str:
-    """TensorFlow's name of the element type; empty for compound and other types that are no weights.
-
-    Keras stores bfloat16 as a two-byte opaque type tagged with its name, or widened to float32.
-    """
-    if dtype.kind in "OSU":
-        return "string"
-    if dtype.kind == "V":
-        return "bfloat16" if dtype.itemsize == 2 and not dtype.names else ""
-    return str(dtype.newbyteorder("=").name)
+    return Tensor(name, path, dtype, tuple(shape), size, crc32c, "read", sha256, role_of(path, name, dtype))
 
 
 def _short(path: str) -> str:
@@ -162,49 +149,8 @@ def _short(path: str) -> str:
     return "/".join(parts[1:] if parts[0] in parts[1:] else parts)
 
 
-def _sums(dataset: Any, *, sha256: bool) -> tuple[int, str | None]:
-    crc32c = requires.crc32c()
-    total = prod(dataset.shape)
-    crc, sha = 0, hashlib.sha256()
-    for start, stop in _steps(dataset, total):
-        data = _flat(dataset, start, stop).tobytes()
-        crc = crc32c.extend(crc, data)
-        if sha256:
-            sha.update(data)
-    return crc, sha.hexdigest() if sha256 else None
-
-
-def _steps(dataset: Any, total: int) -> Iterator[tuple[int, int]]:
-    """Ranges of whole rows of about 4 MiB, and of whole chunks where the dataset is chunked."""
-    width = max(dataset.dtype.itemsize, 1)
-    row = max(prod(dataset.shape[1:]), 1) if dataset.shape else 1
-    rows = max(1, _CHUNK_BYTES // (row * width))
-    if dataset.chunks:
-        rows = -(-rows // dataset.chunks[0]) * dataset.chunks[0]
-    step = rows * row
-    for start in range(0, total, step):
-        yield start, min(total, start + step)
-
-
-def text_attribute(file: Any, name: str) -> str | None:
-    """A string attribute of the file, None when absent."""
-    if name not in file.attrs:
-        return None
-    if file.id.get_filesize() > 0 and file.attrs.get_id(name).get_storage_size() > _ATTRIBUTE:
-        raise UnusableInput(f"the attribute {name} is larger than {_ATTRIBUTE} bytes")
-    value = file.attrs[name]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value if isinstance(value, str) else None
-
-
 def file_attributes(source: Hdf5Source, names: tuple[str, ...]) -> dict[str, str]:
     """Those of these string attributes that the file has."""
-    with source.opened() as file:
-        try:
-            found = {name: text_attribute(file, name) for name in names}
-        except _ERRORS as error:
-            raise UnusableInput(
-                f"the attributes of this HDF5 file cannot be read: {error}", subject=str(source.path)
-            ) from error
-    return {name: value for name, value in found.items() if value is not None}
+    with source.opened():
+        answer, _ = source.ask("attributes", names=list(names))
+    return dict(answer["attributes"])

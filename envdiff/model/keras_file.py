@@ -6,12 +6,11 @@ Nothing is unpacked under a name from the archive, nothing is unpickled, no laye
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from envdiff.errors import UnusableInput
 from envdiff.model.files import FileRecord, open_regular
@@ -20,16 +19,25 @@ from envdiff.model.layers import KerasConfig, keras_config, parse_json
 
 _ENTRIES = 20_000
 _JSON = 64 << 20
-_RATIO = 200
-_FREE = 1 << 20
+_FREE, _RATIO = 1 << 20, 200  # what is larger is not unpacked when it is packed more tightly than this
+_LARGE, _LARGE_RATIO = 64 << 20, 20  # weights of that size hardly shrink at all
 _CHUNK = 1 << 20
 _WEIGHTS = ("model.weights.h5", "weights.h5")
-_CORRUPT = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, KeyError)
+_CORRUPT = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    LookupError,
+)
 
 
 @dataclass(frozen=True)
 class KerasArchive:
-    """``members`` lists what is in it. ``weights`` owns a temporary file."""
+    """``members`` lists what is in it. ``weights`` reads the member again."""
 
     config: KerasConfig | None
     members: list[FileRecord]
@@ -55,7 +63,7 @@ def _read(archive: zipfile.ZipFile, path: Path) -> KerasArchive:
     if len(infos) > _ENTRIES:
         raise UnusableInput(f"the archive holds more than {_ENTRIES} files", subject=str(path))
     total, real = sum(info.file_size for info in infos), path.stat().st_size
-    if total > _FREE and total > _RATIO * real:
+    if _is_bomb(total, real):
         raise UnusableInput(f"{total} bytes packed into {real}: not unpacked", subject=str(path))
     names = [info.filename for info in infos]
     if "config.json" not in names and not set(_WEIGHTS) & set(names):
@@ -67,10 +75,10 @@ def _read(archive: zipfile.ZipFile, path: Path) -> KerasArchive:
             continue
         why = _refused(info)
         digest = None
-        if not why and info.filename in _WEIGHTS:
-            digest, weights = _extracted(archive, info, path)
-        elif not why:
+        if not why:
             digest = _digest(archive, info)
+            if info.filename in _WEIGHTS:
+                weights = Hdf5Source(path, info.filename)
         members.append(FileRecord(info.filename, info.file_size, digest, why))
     return KerasArchive(_config(archive, names), members, weights)
 
@@ -79,14 +87,18 @@ def _refused(info: zipfile.ZipInfo) -> str:
     parts = info.filename.replace("\\", "/").split("/")
     if ".." in parts or info.filename.startswith(("/", "\\")) or ":" in parts[0]:
         return "its name leads out of the archive: not read"
-    if info.file_size > _FREE and info.file_size > _RATIO * max(info.compress_size, 1):
+    if _is_bomb(info.file_size, max(info.compress_size, 1)):
         return f"{info.file_size} bytes packed into {info.compress_size}: not unpacked"
     if info.flag_bits & 1:
         return "encrypted: not read"
     return ""
 
 
-def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
+def _is_bomb(size: int, packed: int) -> bool:
+    return (size > _FREE and size > _RATIO * packed) or (size > _LARGE and size > _LARGE_RATIO * packed)
+
+
+def pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
     """The member in chunks, never more bytes than it declared."""
     left = info.file_size
     with archive.open(info) as member:
@@ -99,27 +111,16 @@ def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
 
 def _digest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     total = hashlib.sha256()
-    for chunk in _pieces(archive, info):
+    for chunk in pieces(archive, info):
         total.update(chunk)
     return total.hexdigest()
-
-
-def _extracted(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> tuple[str, Hdf5Source]:
-    """A nameless temporary copy: HDF5 needs to seek, which a packed member cannot."""
-    copy: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the source that owns it closes it when it is collected
-    total = hashlib.sha256()
-    for chunk in _pieces(archive, info):
-        copy.write(chunk)
-        total.update(chunk)
-    copy.seek(0)
-    return total.hexdigest(), Hdf5Source(path, copy)  # type: ignore[arg-type]
 
 
 def _json_member(archive: zipfile.ZipFile, name: str) -> Any:
     info = archive.getinfo(name)
     if info.file_size > _JSON or _refused(info):
         raise UnusableInput(f"{name} is larger than {_JSON} bytes or packed like a bomb", subject=name)
-    return parse_json(b"".join(_pieces(archive, info)), name)
+    return parse_json(b"".join(pieces(archive, info)), name)
 
 
 def _config(archive: zipfile.ZipFile, names: list[str]) -> KerasConfig | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from envdiff.bounded_json import loads
 from envdiff.errors import UnusableInput
 
 _NODES = 200_000
@@ -36,9 +37,9 @@ class KerasConfig:
 def parse_json(text: str | bytes, what: str) -> Any:
     """The parsed value; raises :class:`UnusableInput` for anything that is not JSON of sane depth."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UnusableInput(f"{what} is not JSON: {error}", subject=what) from error
+        return loads(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
+    except ValueError as error:
+        raise UnusableInput(f"{what} is not JSON that can be read: {error}", subject=what) from error
 
 
 def keras_config(config: Any, version: str) -> KerasConfig:

@@ -42,8 +42,9 @@ class Body:
     def users(self) -> Users:
         return Users(self.starts, self.flat)
 
-    def inputs(self, node: int) -> list[int]:
-        return [at for at in self.flat[self.starts[node] : self.starts[node + 1]] if at >= 0]
+    def inputs(self, node: int, most: int = 1_000) -> list[int]:
+        start = self.starts[node]
+        return [at for at in self.flat[start : min(self.starts[node + 1], start + most)] if at >= 0]
 
 
 class _Index(dict[bytes, int]):
@@ -71,9 +72,10 @@ class Users:
         self._sources = sources[order]
         self._owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))[order]
 
-    def of(self, node: int) -> list[int]:
+    def of(self, node: int, most: int | None = None) -> list[int]:
+        """At most ``most`` of them: one result may be used a hundred thousand times."""
         low, high = (int(self._np.searchsorted(self._sources, node, side=side)) for side in ("left", "right"))
-        users: list[int] = self._owners[low:high].tolist()
+        users: list[int] = self._owners[low : high if most is None else min(high, low + most)].tolist()
         return users
 
 

@@ -26,14 +26,14 @@ class Forward:
     def after(self, start: Iterable[int], through: frozenset[str]) -> list[Node]:
         """Nodes met when going on from ``start``; those of a kind in ``through`` are passed, others end the way."""
         body, reached = self.reach.graph.body(self.function), self.reach.sets[self.function]
-        stack = [user for one in start for user in body.users.of(one)]
+        stack = [user for one in start for user in body.users.of(one, _STEPS)]
         seen: set[int] = set()
         while stack and len(seen) < _STEPS:
             at = stack.pop()
             if at not in seen and at in reached:
                 seen.add(at)
                 if text(body.ops[at]) in through:
-                    stack.extend(body.users.of(at))
+                    stack.extend(body.users.of(at, _STEPS))
         return [Node(self.reach.graph, self.function, at) for at in sorted(seen)]
 
 

@@ -105,7 +105,7 @@ def _sources(node: Node) -> set[str]:
     """Operations behind the seed; shapes (the first input) are not followed."""
     body = node.body
     low, high = body.starts[node.number], body.starts[node.number + 1]
-    stack = [at for at in body.flat[low + 1 : high] if at >= 0]
+    stack = [at for at in body.flat[low + 1 : min(high, low + _STEPS)] if at >= 0]
     seen: set[int] = set()
     ops: set[str] = set()
     while stack and len(seen) < _STEPS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from envdiff.errors import UnusableInput
@@ -17,6 +18,12 @@ def _needed(module: str, package: str) -> ModuleType:
             subject=package,
             hint="pip install 'envdiff[models]'",
         ) from error
+
+
+def installed(module: str) -> None:
+    """The same complaint, without importing it: it is imported in another process."""
+    if importlib.util.find_spec(module) is None:
+        _needed(module, module)
 
 
 def crc32c() -> ModuleType:

@@ -18,6 +18,7 @@ from envdiff.model.wire import Malformed, slimmed
 
 _WHOLE = 32 << 20  # larger files lose their constants before they are parsed
 _LARGEST = 1 << 35
+_FOLLOWED = 20_000_000  # nodes that all signatures together may reach
 _SMALL_FILE = 1 << 20
 _INIT_SIGNATURE = "__saved_model_init_op"
 _TRAIN_SIGNATURE = "__saved_model_train_op"
@@ -118,6 +119,9 @@ def _meta_graph(message: Any, found: Split) -> MetaGraph:
     chosen = message.meta_graphs[number]
     info = chosen.meta_info_def
     signatures = {name: _signature(name, one) for name, one in sorted(chosen.signature_def.items())}
+    nodes = sum(len(part.begins) for part in found.parts[number])
+    if len(signatures) * nodes > _FOLLOWED:
+        raise Malformed(f"{len(signatures)} signatures over {nodes} nodes: more than can be followed")
     init = signatures.pop(_INIT_SIGNATURE, None)
     signatures.pop(_TRAIN_SIGNATURE, None)
     init_ops = [*(init.fetches if init else ()), *_init_collections(chosen)]

@@ -15,7 +15,9 @@ _FOOTER = 48
 _TRAILER = 5  # type byte and checksum
 _MASK = 0xA282EAD8
 _UNCOMPRESSED, _SNAPPY = 0, 1
-_LONGEST_KEY = 1 << 20
+_LONGEST_KEY = 1 << 16
+_LONGEST_VALUE = 1 << 17
+_ALL_KEYS = 1 << 27  # a key takes up little of the file where it shares its beginning with the one before
 
 
 def unmasked(masked: int) -> int:
@@ -34,14 +36,18 @@ def rows(data: Buffer, crc: Callable[[bytes], int]) -> Iterator[tuple[bytes, byt
     _, position = read_varint(data, position, size)
     offset, position = read_varint(data, position, size)
     length, position = read_varint(data, position, size)
-    end = 0
+    end, keys = 0, 0
     for _, handle in _entries(_block(data, offset, length, crc)):
         start, after = read_varint(handle, 0, len(handle))
         length, _ = read_varint(handle, after, len(handle))
         if start < end:
             raise Malformed("the index names its blocks out of order")
         end = start + length
-        yield from _entries(_block(data, start, length, crc))
+        for key, value in _entries(_block(data, start, length, crc)):
+            keys += len(key)
+            if keys > _ALL_KEYS or len(value) > _LONGEST_VALUE:
+                raise Malformed("the index holds names or entries longer than any checkpoint has")
+            yield key, value
 
 
 def _block(data: Buffer, offset: int, length: int, crc: Callable[[bytes], int]) -> bytes:

@@ -16,6 +16,7 @@ from envdiff.model.wire import Malformed
 
 _ITEMS = 1_000_000
 _TEXT = 1 << 16
+_ALL_TEXT = 64 << 20  # names may lie over one another, so a small file could claim any amount
 _CHUNK = 1 << 22
 # TensorType of the schema, in order of its number.
 _TYPES = (
@@ -56,6 +57,9 @@ class _Buffer:
     def __init__(self, data: mmap.mmap | bytes) -> None:
         self.data = data
         self.items = 0
+        self.texts = 0
+        self.sums: dict[tuple[int, int], int] = {}
+        self.summed = 0
 
     def number(self, at: int, size: int, *, signed: bool = False) -> int:
         if at < 0 or at + size > len(self.data):
@@ -103,9 +107,22 @@ class _Buffer:
 
     def text(self, table: int, place: int) -> str:
         start, count = self.vector(table, place)
-        if start + count > len(self.data) or count > _TEXT:
-            raise Malformed("a name in the file runs past its end")
+        self.texts += count
+        if start + count > len(self.data) or count > _TEXT or self.texts > _ALL_TEXT:
+            raise Malformed("a name in the file runs past its end, or names are longer than the file can hold")
         return bytes(self.data[start : start + count]).decode("utf-8", "replace")
+
+    def checksum(self, start: int, count: int) -> int:
+        """CRC-32C of these bytes. Constants may be shared, but all of them together are no larger than the file."""
+        if (start, count) not in self.sums:
+            self.summed += count
+            if start + count > len(self.data) or self.summed > 2 * len(self.data):
+                raise Malformed("a constant in the file runs past its end, or into others")
+            crc32c, crc = requires.crc32c(), 0
+            for at in range(start, start + count, _CHUNK):
+                crc = crc32c.extend(crc, self.data[at : min(at + _CHUNK, start + count)])
+            self.sums[start, count] = crc
+        return self.sums[start, count]
 
 
 def read_lite(path: Path) -> LiteModel:
@@ -180,10 +197,6 @@ def _weights(buffer: _Buffer, table: int, buffers: list[int]) -> Tensor | None:
     start, count = buffer.vector(buffers[number], 0)
     if count == 0:
         return None
-    if start + count > len(buffer.data):
-        raise Malformed("a constant in the file runs past its end")
-    crc32c, crc = requires.crc32c(), 0
-    for at in range(start, start + count, _CHUNK):
-        crc = crc32c.extend(crc, buffer.data[at : min(at + _CHUNK, start + count)])
+    crc = buffer.checksum(start, count)
     name = buffer.text(table, _TENSOR_NAME)
     return Tensor(name, name, _type(buffer, table), buffer.ints(table, _TENSOR_SHAPE), count, crc, "read")

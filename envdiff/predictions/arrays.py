@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -19,13 +21,16 @@ from envdiff.predictions.json_arrays import arrays_from_json
 
 Array = NDArray[Any]
 LIMIT = 16 << 30  # bytes of array data in one dump
-JSON_LIMIT = 512 << 20  # bytes of JSON text
+JSON_LIMIT = 256 << 20  # bytes of JSON text
+UNPACKED, TIGHTEST = 1 << 29, 50  # more bytes than this, packed more tightly than this, are not unpacked
 MOST_ARRAYS = 10_000
+LONGEST_HEADER = 10_000  # bytes, as NumPy has it
 UNNAMED = "values"  # what an array without a name is called
 
 HINT_PICKLE = (
     "save it with a plain dtype (numbers, or dtype='S' / 'U' for text); pickles are never loaded, they can run code"
 )
+HINT_BOMB = "numpy.savez writes arrays of zeros without packing them"
 HINT_FORMATS = "dumps are .npz, .npy, .json, or a folder written by envdiff.record"
 
 
@@ -71,7 +76,7 @@ def _from_npy(path: Path, limit: int) -> dict[str, Array]:
         _check_header(file, size, limit, str(path))
     try:
         array = np.load(path, mmap_mode="r" if size > 1 << 26 else None, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, LookupError) as error:
         raise UnusableInput(f"the array is damaged: {error}", subject=str(path)) from error
     return plain({UNNAMED: np.asarray(array)}, str(path))
 
@@ -80,13 +85,14 @@ def _check_header(file: IO[bytes], available: int, limit: int, subject: str) -> 
     """What the header claims must fit into what is there: otherwise NumPy allocates first and fails later."""
     try:
         version = npy.read_magic(file)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-        shape, _, dtype = read(file) if read else npy._read_array_header(file, version)  # type: ignore[attr-defined]
+        shape, dtype = _header(file, version)
     except (
         ValueError,
         SyntaxError,
+        tokenize.TokenError,
         EOFError,
         TypeError,
+        LookupError,
         OverflowError,
         RecursionError,
         MemoryError,
@@ -103,6 +109,22 @@ def _check_header(file: IO[bytes], available: int, limit: int, subject: str) -> 
         raise UnusableInput(f"{size >> 20} MiB of array data, more than {limit >> 20} MiB", subject=subject)
 
 
+def _header(file: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Version 3 is version 2 in UTF-8; NumPy has a function for the first two only."""
+    if version in ((1, 0), (2, 0)):
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(file)
+        return shape, dtype
+    size = int.from_bytes(file.read(4), "little")
+    if version != (3, 0) or size > LONGEST_HEADER:
+        raise ValueError(f"version {version}, {size} bytes")
+    said = ast.literal_eval(file.read(size).decode("utf-8"))
+    shape = said["shape"]
+    if not (isinstance(shape, tuple) and all(isinstance(part, int) for part in shape)):
+        raise ValueError(f"a shape of {str(shape)[:80]}")
+    return shape, npy.descr_to_dtype(said["descr"])
+
+
 def _from_npz(path: Path, limit: int) -> dict[str, Array]:
     try:
         with zipfile.ZipFile(path) as bundle:
@@ -114,6 +136,7 @@ def _from_npz(path: Path, limit: int) -> dict[str, Array]:
         NotImplementedError,
         RuntimeError,
         EOFError,
+        LookupError,
         OSError,
     ) as error:
         raise UnusableInput(f"the archive is damaged: {error}", subject=str(path)) from error
@@ -125,8 +148,13 @@ def _members(bundle: zipfile.ZipFile, subject: str, limit: int) -> dict[str, Arr
     infos = [info for info in bundle.infolist() if not info.is_dir()]
     if len(infos) > MOST_ARRAYS:
         raise UnusableInput(f"{len(infos)} members, more than {MOST_ARRAYS}", subject=subject)
-    if sum(info.file_size for info in infos) > limit:
+    total, packed = sum(info.file_size for info in infos), sum(info.compress_size for info in infos)
+    if total > limit:
         raise UnusableInput(f"unpacks to more than {limit >> 20} MiB", subject=subject)
+    if total > UNPACKED and total > TIGHTEST * packed:
+        raise UnusableInput(
+            f"{total >> 20} MiB packed into {packed >> 20}: not unpacked", subject=subject, hint=HINT_BOMB
+        )
     arrays: dict[str, Array] = {}
     for info in infos:
         where = f"{subject}, member {info.filename}"
@@ -180,7 +208,10 @@ def _from_npy_named(path: Path, limit: int, dtype: str) -> dict[str, Array]:
     size = path.stat().st_size
     with path.open("rb") as file:
         _check_header(file, size, limit, str(path))
-    array = np.load(path, allow_pickle=False)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, LookupError) as error:
+        raise UnusableInput(f"the array is damaged: {error}", subject=str(path)) from error
     if array.dtype.kind == "V" or (dtype and dtype != array.dtype.name and array.dtype.kind == "u"):
         try:
             array = array.view(dtype_of(dtype))

@@ -16,7 +16,7 @@ from envdiff.predictions.tensor_messages import NAME_OF, to_array, to_message
 
 Array = NDArray[Any]
 SECONDS = 30.0
-LARGEST = 1 << 30  # bytes of a message
+LARGEST = 1 << 29  # bytes of a message
 STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"

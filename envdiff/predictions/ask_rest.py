@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +12,19 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from envdiff.bounded_json import OutOfBounds, loads
 from envdiff.errors import UnusableInput, WorldFailed
 from envdiff.predictions.answers import Answers, Outputs
 from envdiff.predictions.ask import make_calls
-from envdiff.predictions.json_arrays import arrays_from_document
+from envdiff.predictions.cut_off import cut_off
+from envdiff.predictions.json_arrays import MOST_VALUES, arrays_from_document
 from envdiff.predictions.rest_rows import body_of, transport_notes
 from envdiff.predictions.rows import InputSpec, Rows
 
 Array = NDArray[Any]
 SECONDS = 30.0
-LARGEST = 512 << 20  # bytes of an answer
+WHOLE = 10  # times that, at most, for a whole answer
+LARGEST = 256 << 20  # bytes of an answer
 ROW, COLUMN = "row", "columnar"
 
 
@@ -108,15 +111,20 @@ class RestServer:
 
     def _ask(self, method: str, verb: str, body: bytes | None) -> Any:
         connection = _connection(self.target)
+        limit_s = WHOLE * self.target.seconds
+        over = threading.Event()
         try:
             headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
-            connection.request(method, self._path(verb), body=body, headers=headers)
-            response = connection.getresponse()
-            raw = response.read(LARGEST + 1)
+            with cut_off(connection, limit_s) as over:
+                connection.request(method, self._path(verb), body=body, headers=headers)
+                response = connection.getresponse()
+                raw = response.read(LARGEST + 1)
+            if over.is_set():
+                raise TimeoutError
             return _document(response, raw, self.target.url)
-        except (OSError, http.client.HTTPException) as error:
-            words = str(error) or type(error).__name__
-            raise WorldFailed(f"{method} {self._path(verb)}: {words}", subject=self.target.url) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            words = f"no whole answer within {limit_s:g} s" if over.is_set() else str(error) or type(error).__name__
+            raise WorldFailed(f"{method} {self._path(verb)}: {words[:300]}", subject=self.target.url) from error
         finally:
             connection.close()
 
@@ -164,8 +172,10 @@ def _document(response: http.client.HTTPResponse, raw: bytes, url: str) -> Any:
         raise WorldFailed(f"status {status}: the answer was cut off after {len(raw)} bytes", subject=url)
     text = raw.decode("utf-8", "replace")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = loads(text, most=MOST_VALUES)
+    except OutOfBounds as error:
+        raise WorldFailed(f"status {status}: not JSON that can be read: {error}", subject=url) from error
+    except ValueError as error:
         kind = response.getheader("Content-Type") or "no type"
         raise WorldFailed(f"status {status}: not JSON but {kind}: {_short(text)}", subject=url) from error
     if status != http.client.OK:

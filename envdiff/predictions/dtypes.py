@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ _EXTRA_BITS = {
     "float8_e5m2fnuz": 3,
 }
 
+_NAME = re.compile(r"[<>|=]?[a-z_]{1,20}[0-9]{0,3}(_[a-z0-9]{1,9})?")
+
 
 def dtype_of(name: str) -> np.dtype[Any]:
     """NumPy dtype for a TensorFlow or NumPy dtype name (``DT_FLOAT``, ``float32``, ``bfloat16``); strings are object.
@@ -45,9 +48,10 @@ def dtype_of(name: str) -> np.dtype[Any]:
         extra: np.dtype[Any] = np.dtype(getattr(ml_dtypes, plain))
         return extra
     try:
-        return np.dtype(plain)
+        # NumPy also reads lists of fields and repetitions, from a text like "3i4,f8"; here that is no name.
+        return np.dtype(plain if _NAME.fullmatch(plain) else "no name")
     except TypeError as error:
-        raise ValueError(f"{name} is not a dtype that NumPy or TensorFlow knows") from error
+        raise ValueError(f"{name[:80]} is not a dtype that NumPy or TensorFlow knows") from error
 
 
 def is_floating(dtype: np.dtype[Any]) -> bool:

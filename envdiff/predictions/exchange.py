@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envdiff.bounded_json import loads
 from envdiff.errors import WorldFailed
 from envdiff.predictions.arrays import read_arrays
 from envdiff.predictions.dtypes import dtype_of, is_text
@@ -53,12 +54,12 @@ def read(path: Path) -> tuple[Calls, dict[str, Any]]:
     """(arrays by call and name, meta). Raises WorldFailed: the file was written by a script of ours, elsewhere."""
     members = read_arrays(path)
     try:
-        index = json.loads(members["index"].tobytes())
+        index = loads(members["index"].tobytes().decode("utf-8"))
         calls: Calls = {}
         for entry in index["arrays"]:
             calls.setdefault(str(entry["call"]), {})[str(entry["name"])] = _load(entry, members)
         return calls, dict(index["meta"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise WorldFailed(f"the answers came back damaged: {error}", subject=str(path)) from error
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from envdiff.bounded_json import OutOfBounds, loads
 from envdiff.errors import UnusableInput
 
 Array = NDArray[Any]
 UNNAMED = "values"
+MOST_VALUES = 10_000_000  # each takes some 30 bytes until it is an array
 DEEPEST = 32  # axes; NumPy allows 64
 # A body's envelope. "instances" and "predictions" go row by row, the others array by array.
 _BY_ROW = ("instances", "predictions")
@@ -24,9 +25,9 @@ _BY_ARRAY = ("inputs", "outputs")
 def arrays_from_json(text: str, subject: str) -> dict[str, Array]:
     """NaN, Infinity and -Infinity are read as JSON libraries of Python and TensorFlow Serving write them."""
     try:
-        document = json.loads(text)
-    except RecursionError as error:
-        raise UnusableInput("nested too deeply", subject=subject) from error
+        document = loads(text, most=MOST_VALUES)
+    except OutOfBounds as error:
+        raise UnusableInput(str(error), subject=subject, hint="save it as .npz") from error
     except ValueError as error:
         raise UnusableInput(f"not JSON: {error}", subject=subject) from error
     return arrays_from_document(document, subject)

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from envdiff.bounded_json import loads
 from envdiff.errors import UnusableInput
 
 VARIABLE = "ENVDIFF_RECORD"
 INDEX = "index.jsonl"
 MOST = 100_000  # arrays in one folder
+LONGEST_LINE = 1 << 16
 
 
 def record(name: str, array: Any, path: str | os.PathLike[str] | None = None) -> None:
@@ -71,7 +73,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield from ((file.stem, file.name, "") for file in sorted(folder.glob("*.npy")))
         return
     with index.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines):
+        for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), "")):
             if number >= MOST:
                 raise UnusableInput(f"more than {MOST} recorded arrays", subject=str(index))
             yield _entry(line, f"{index}, line {number + 1}")
@@ -79,9 +81,9 @@ def _entries(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 def _entry(line: str, subject: str) -> tuple[str, str, str]:
     try:
-        entry = json.loads(line)
+        entry = loads(line)
         name, file, dtype = (str(entry[key]) for key in ("name", "file", "dtype"))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UnusableInput("not a line of a recording", subject=subject) from error
     if Path(file).name != file or not file.endswith(".npy"):
         raise UnusableInput("a recording names a file outside its folder", subject=subject)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from envdiff.bounded_json import loads
 from envdiff.errors import UnusableInput
 from envdiff.predictions.arrays import JSON_LIMIT, read_arrays
 from envdiff.predictions.fitting import fit_rows
-from envdiff.predictions.json_arrays import from_rows
+from envdiff.predictions.json_arrays import MOST_VALUES, from_rows
 from envdiff.predictions.rows import InputSpec, Rows, specs
 from envdiff.predictions.tfrecord import read_examples
 
 Array = NDArray[Any]
 MOST_ROWS = 1_000_000
+PARQUET_BATCH = 256  # rows
+PARQUET_LIMIT = 1 << 30  # bytes of values
+THRIFT_TEXT, THRIFT_ITEMS = 32 << 20, 1_000_000  # in the file's own description of itself
 HINT = "rows are read from .npz, .npy, .json, .jsonl, .csv, .parquet and .tfrecord files"
 
 
@@ -53,8 +56,8 @@ def _from_json_lines(path: Path, wanted: tuple[InputSpec, ...]) -> dict[str, Arr
         if not line.strip():
             continue
         try:
-            rows.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
+            rows.append(loads(line, most=MOST_VALUES))
+        except ValueError as error:
             raise UnusableInput(f"line {number} is not JSON: {error}", subject=str(path)) from error
     if not rows:
         raise UnusableInput("no rows", subject=str(path))
@@ -65,9 +68,12 @@ def _text(path: Path) -> str:
     if path.stat().st_size > JSON_LIMIT:
         raise UnusableInput(f"more than {JSON_LIMIT >> 20} MiB of text", subject=str(path), hint="use .npz or .parquet")
     try:
-        return path.read_text("utf-8-sig")
+        text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnusableInput("not UTF-8 text", subject=str(path), hint=HINT) from error
+    if text.count(",") + text.count("[") + text.count("\n") > MOST_VALUES:
+        raise UnusableInput(f"more than {MOST_VALUES:,} values", subject=str(path), hint="use .npz or .parquet")
+    return text
 
 
 def _from_csv(path: Path, wanted: tuple[InputSpec, ...]) -> dict[str, Array]:
@@ -123,13 +129,28 @@ def _from_parquet(path: Path, wanted: tuple[InputSpec, ...]) -> dict[str, Array]
             hint="pip install 'envdiff[rows]', or save the rows as .npz",
         ) from error
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        file = pyarrow.parquet.ParquetFile(
+            path, thrift_string_size_limit=THRIFT_TEXT, thrift_container_size_limit=THRIFT_ITEMS
+        )
         if file.metadata.num_rows > MOST_ROWS:
             raise UnusableInput(f"more than {MOST_ROWS} rows", subject=str(path))
-        table = file.read()
-    except (pyarrow.ArrowException, OSError) as error:
+        table = pyarrow.Table.from_batches(_batches(file, str(path)), schema=file.schema_arrow)
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UnusableInput(f"not a Parquet file that can be read: {error}", subject=str(path)) from error
     return {name: _arrow_column(table.column(name), f"{path}, column {name}") for name in table.column_names}
+
+
+def _batches(file: Any, subject: str) -> list[Any]:
+    """Few rows at a time: a page of some bytes may stand for a million long texts."""
+    batches, size = [], 0
+    for batch in file.iter_batches(batch_size=PARQUET_BATCH):
+        size += batch.nbytes
+        if size > PARQUET_LIMIT:
+            raise UnusableInput(
+                f"more than {PARQUET_LIMIT >> 20} MiB of values", subject=subject, hint="take fewer rows"
+            )
+        batches.append(batch)
+    return batches
 
 
 def _arrow_column(column: Any, where: str) -> Array:

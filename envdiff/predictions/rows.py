@@ -17,7 +17,7 @@ Array = NDArray[Any]
 Shape = tuple[int | None, ...] | None  # None inside: any length; None itself: any number of axes
 
 COUNT = 32
-MOST_BYTES = 2 << 30
+MOST_BYTES = 1 << 29
 
 # Lengths chosen where a signature leaves them open, by axis (the first axis is the rows). An image is big enough for
 # a few poolings and small enough to be cheap; everything else gets a short sequence.
@@ -130,7 +130,7 @@ def _made(spec: InputSpec, number: int, count: int, seed: int) -> Array:
         each *= size
     if rows * each * max(dtype.itemsize, 1) > MOST_BYTES:
         raise UnusableInput(
-            f"input {spec.name} wants {spec.words()}: {rows} rows of it are more than {MOST_BYTES >> 30} GiB",
+            f"input {spec.name} wants {spec.words()}: {rows} rows of it are more than {MOST_BYTES >> 20} MiB",
             hint="give rows in a file, or ask for fewer",
         )
     values = [_row_values(dtype, each, row, _stream(number, row, seed, each)) for row in range(rows)]

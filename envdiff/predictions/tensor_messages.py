@@ -12,7 +12,7 @@ from envdiff.predictions.dtypes import dtype_of, is_text
 from envdiff.predictions.protos.prediction_service_pb2 import Tensor, TensorShape
 
 Array = NDArray[Any]
-LARGEST = 4 << 30  # bytes of one tensor
+LARGEST = 1 << 29  # bytes of one tensor: a message may leave all but one of its values to be repeated
 
 # Numbers of tensorflow/core/framework/types.proto, with the list that holds values not given as tensor_content.
 _TYPES = (

@@ -18,7 +18,7 @@ from envdiff.errors import UnusableInput
 from envdiff.predictions.rows import InputSpec
 
 Array = NDArray[Any]
-LARGEST = 1 << 30  # bytes of one record
+LARGEST = 1 << 30  # bytes of a file
 _HEAD = struct.Struct("<QI")
 
 
@@ -29,6 +29,8 @@ def records(path: Path) -> Iterator[bytes]:
             raise UnusableInput("the records are compressed", subject=str(path), hint="gunzip the file first")
         file.seek(0)
         size, number = path.stat().st_size, 0
+        if size > LARGEST:
+            raise UnusableInput(f"more than {LARGEST >> 20} MiB", subject=str(path), hint="take fewer records")
         while head := file.read(_HEAD.size):
             yield _data(file, head, size, f"{path}, record {number}")
             number += 1
@@ -40,7 +42,7 @@ def _data(file: IO[bytes], head: bytes, size: int, where: str) -> bytes:
     length, check = _HEAD.unpack(head)
     if masked_crc(head[:8]) != check:
         raise UnusableInput("the length's checksum is wrong: not a TFRecord file, or damaged", subject=where)
-    if length > min(size, LARGEST):
+    if length > size:
         raise UnusableInput(f"a record of {length} bytes does not fit into the file", subject=where)
     data, tail = file.read(length), file.read(4)
     if len(data) < length or len(tail) < 4:

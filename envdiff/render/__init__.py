@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envdiff.errors import Misuse
+from envdiff.render.visible import inert
 from envdiff.report import Isolation, Report
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def render(
     """
     if limit < SMALLEST:
         raise Misuse(f"{limit:,} characters are too few for a report", hint=f"allow at least {SMALLEST:,}")
-    look = Look(width or 80, bool(colour), full, limit, fingerprints, generator)
+    look = Look(width or 80, bool(colour), full, limit, fingerprints, inert(generator[:200]))
     return _face(format)(_content(report, generator), look)
 
 

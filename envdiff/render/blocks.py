@@ -1,15 +1,44 @@
 """What a report is made of once it is in words: small frozen pieces that every face lays out in its own way.
 
-Named tuples, since making a frozen dataclass takes five times as long; those with a length of their own are dataclasses,
-without the methods for comparing and printing that nobody uses.
-A text in a piece is never markup. It may come from an environment that nobody trusts: see :mod:`.visible`.
+Nobody compares or prints a piece, so the methods for that are not made: making them would take a tenth of a report.
+A text in a piece is never markup. It may come from an environment that nobody trusts, so every piece is a
+:class:`Block`, which makes its texts inert; a face then has its own format's marks to escape and nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cache
+from typing import Any
+
+from envdiff.render.visible import inert, shorten
+
+LONGEST = 8_000  # characters; the wording is shorter, this is for what it does not shorten
+NOTE = 40  # characters that say how many there are
+
+
+class Block:
+    """A piece whose texts are made inert and bounded as it is made: no face and no later kind of piece can forget to."""
+
+    def __post_init__(self) -> None:
+        kind: Any = type(self)
+        for name in _texts(kind):
+            value = getattr(self, name)
+            if not (isinstance(value, str) and len(value) <= LONGEST and value.isascii() and value.isprintable()):
+                object.__setattr__(self, name, _inert(value))
+
+
+@cache
+def _texts(kind: Any) -> tuple[str, ...]:
+    """The fields that hold text; those that hold other pieces are inert already."""
+    return tuple(field.name for field in fields(kind) if "str" in str(field.type))
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_inert, value))
+    return shorten(inert(shorten(value, LONGEST)), LONGEST + NOTE) if isinstance(value, str) else value
 
 
 class Mark(StrEnum):
@@ -22,7 +51,8 @@ class Mark(StrEnum):
     LINK = "link"  # the text is an https address from the rulebook
 
 
-class Span(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Span(Block):
     """A run of text set in one way."""
 
     text: str
@@ -32,14 +62,16 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 
 
-class Badge(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Badge(Block):
     """A verdict: ``key`` chooses a colour, ``word`` says the same without one."""
 
     key: str
     word: str
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Pair(Block):
     """A name and one or more lines."""
 
     name: str
@@ -47,7 +79,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Table:
+class Table(Block):
     """``numeric`` are the indexes of columns that are set to the right."""
 
     headers: tuple[str, ...]
@@ -62,7 +94,7 @@ class Table:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Bullets:
+class Bullets(Block):
     """Lines of one kind."""
 
     items: tuple[Line, ...]
@@ -74,7 +106,8 @@ class Bullets:
         return Bullets(self.items[:count])
 
 
-class Card(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Card(Block):
     """One finding in words. ``brief`` is what is left of ``facts`` where there is little room.
 
     ``explained`` is the mechanism; ``measured``, ``changes``, ``raw`` and ``sources`` are folded away where a face can.
@@ -94,7 +127,7 @@ class Card(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Cards:
+class Cards(Block):
     """Findings, ranked. ``small`` ones are not the cause and are set with less room."""
 
     cards: tuple[Card, ...]
@@ -107,7 +140,8 @@ class Cards:
         return Cards(self.cards[:count], self.small)
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Point(Block):
     """One value on a scale; ``position`` is 0 at its low end and 1 at its high end."""
 
     name: str
@@ -115,7 +149,8 @@ class Point(NamedTuple):
     text: str
 
 
-class Zone(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Zone(Block):
     """A named stretch of a scale, from ``start`` to ``end``, both 0 to 1."""
 
     key: str
@@ -124,7 +159,8 @@ class Zone(NamedTuple):
     end: float
 
 
-class Scale(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Scale(Block):
     """Values on a logarithmic scale with named zones; ``ticks`` are (position, label)."""
 
     title: str
@@ -133,7 +169,8 @@ class Scale(NamedTuple):
     ticks: tuple[tuple[float, str], ...]
 
 
-class Section(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Section(Block):
     """One part of the report. ``key`` is stable: an anchor in HTML, and the name under which room is saved."""
 
     key: str
@@ -146,7 +183,8 @@ class Section(NamedTuple):
     counted: bool = True  # the number of items is worth saying in the title
 
 
-class Headline(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Headline(Block):
     """The first screen: the question answered, the cause, and what to do. ``names`` are (role, name) of what it is about."""
 
     names: tuple[tuple[str, str], ...]
@@ -155,7 +193,8 @@ class Headline(NamedTuple):
     pairs: tuple[Pair, ...]
 
 
-class Outline(NamedTuple):
+@dataclass(frozen=True, repr=False, eq=False)
+class Outline(Block):
     """A whole report in words, in reading order."""
 
     headline: Headline

@@ -17,7 +17,6 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from envdiff.render.blocks import Bullets, Cards, Outline
-from envdiff.render.visible import inert
 
 MOST_ROWS = 5_000  # of one table: with more a browser is slow to open it
 LEFT, RIGHT = "envdiff-left", "envdiff-right"
@@ -26,11 +25,10 @@ ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in 
 
 
 def html(words: Outline, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, Any]] | None, generator: str) -> str:
-    """The whole page."""
+    """The whole page. Every expression in it is escaped by the template library, except the style and the JSON."""
     style = _read("page.css")
     environment = Environment(
         autoescape=True,
-        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -48,11 +46,6 @@ def html(words: Outline, *, fingerprints: tuple[Mapping[str, Any], Mapping[str, 
         generator=generator,
         most=MOST_ROWS,
     )
-
-
-def _shown(value: object) -> object:
-    """Every expression of the page goes through here before it is escaped."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else inert(value)
 
 
 def _policy(style: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from envdiff.render.blocks import Bullets, Card, Cards, Headline, Outline, Pair, Scale, Section, Table
-from envdiff.render.markdown_text import cell, fenced, line, literal, units
+from envdiff.render.blocks import Bullets, Card, Cards, Headline, Outline, Pair, Scale, Section, Span, Table
+from envdiff.render.markdown_text import cell, fenced, in_html, line, literal, units
 from envdiff.render.wording import count
 
 # What gives way first when the room gets small; those that FOLDS names are the folded parts of findings.
@@ -124,7 +124,7 @@ def _largest(words: Outline, key: str) -> int:
 def _left_out(words: Outline, room: Room, limit: int) -> Iterable[str]:
     """Exactly what is not shown, and where it is."""
     said = [
-        f"{len(section.body) - kept:,} of {count(len(section.body), *section.unit)} under “{section.title}”"
+        literal(f"{len(section.body) - kept:,} of {count(len(section.body), *section.unit)} under “{section.title}”")
         for section in words.sections
         if (kept := room.of(section.key, len(section.body))) < len(section.body)
     ]
@@ -166,7 +166,7 @@ def _fold(card: Card, key: str) -> Table | Bullets | None:
 
 def _headline(headline: Headline, room: Room) -> Iterable[str]:
     yield f"## envdiff: {' and '.join(f'{literal(name)} ({role})' for role, name in headline.names)}"
-    badge = f"{BADGES[headline.badge.key]} **{headline.badge.word.upper()}**"
+    badge = f"{BADGES[headline.badge.key]} **{literal(headline.badge.word.upper())}**"
     yield f"{badge} · {line(headline.sentence)}".rstrip()
     yield _pairs(headline.pairs[: room.of("headline", len(headline.pairs))])
 
@@ -175,7 +175,7 @@ def _section(section: Section, room: Room) -> Iterable[str]:
     kept = room.of(section.key, len(section.body))
     if not kept:
         return
-    title = f"{section.title} ({len(section.body):,})" if section.counted else section.title
+    title = literal(section.title) + (f" ({len(section.body):,})" if section.counted else "")
     yield f"### {title}"
     yield line(section.lead)
     if section.scale:
@@ -190,7 +190,7 @@ def _section(section: Section, room: Room) -> Iterable[str]:
 
 
 def _card(card: Card, room: Room) -> Iterable[str]:
-    yield f"#### {card.number}. {BADGES[card.badge.key]} {card.badge.word.upper()}: {line(card.title)}"
+    yield f"#### {card.number}. {BADGES[card.badge.key]} {literal(card.badge.word.upper())}: {line(card.title)}"
     yield _pairs((*card.facts, *card.actions))
     for pair in card.explained:
         yield from _folded(pair.name, (line(each) for each in pair.lines))
@@ -199,7 +199,7 @@ def _card(card: Card, room: Room) -> Iterable[str]:
 
 def _small_card(card: Card, room: Room) -> Iterable[str]:
     """One fold a finding; everything about it inside."""
-    yield f"**{card.number}.** {card.badge.word.upper()}: {line(card.title)}"
+    yield f"**{card.number}.** {literal(card.badge.word.upper())}: {line(card.title)}"
     inside = (_pairs((*card.facts, *card.explained, *card.actions)), *_card_folds(card, room))
     yield from _folded("Details", inside)
 
@@ -222,8 +222,7 @@ def _card_folds(card: Card, room: Room) -> Iterable[str]:
 
 
 def _folded(summary: str, blocks: Iterable[str]) -> Iterable[str]:
-    """``summary`` is never a value: it stands in HTML, where other escapes hold."""
-    yield f"<details><summary>{summary}</summary>"
+    yield f"<details><summary>{in_html(summary)}</summary>"
     yield from blocks
     yield "</details>"
 
@@ -240,7 +239,7 @@ def as_table(table: Table) -> str:
     """A table in which a cell stays a cell."""
     align: Callable[[int], str] = lambda at: "--:" if at in table.numeric else "---"  # noqa: E731
     rows = [
-        [literal(header).replace("|", r"\|") for header in table.headers],
+        [cell((Span(header),)) for header in table.headers],
         [align(at) for at in range(len(table.headers))],
         *([cell(each) for each in row] for row in table.rows),
     ]

@@ -1,22 +1,24 @@
 """Text in GitHub-flavoured Markdown that stays text: no tags, no links, no mentions, no references, no broken cells.
 
 GitHub looks for mentions, references and addresses in the *rendered* text, so a backslash or an entity does not
-keep it from finding them; code does. A word that it could take for one of these is therefore set as code.
+keep it from finding them; code does. A word that it could take for one of these is therefore set as code. Texts have no
+line ends and nothing invisible: see :class:`~envdiff.render.blocks.Block`.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 
 from envdiff.render.blocks import Line, Mark, Span
-from envdiff.render.visible import inert
 
 # Formulas, mentions and mail addresses, #1 and GH-1, hexadecimal commits, addresses with and without a scheme, :emoji:.
 _FOUND_BY_GITHUB = re.compile(
     r"[@$]|#\d|\bGH-\d|\b[0-9a-f]{7,64}\b|\w:/|://|www\.|mailto:|xmpp:|:[\w+-]+(?::|$)|\bCVE-\d|\bGHSA-", re.IGNORECASE
 )
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&!]|(?<!\w)_|_(?!\w)")
+# An underscore between two letters or digits is only an underscore.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&!]|(?<![^\W_])_|_(?![^\W_])")
 _AT_START = re.compile(r"^(\d{1,9})([.)])(?=\s|$)|^([-+#=])(?=[\s#=-]|$)")
 # Issues, pull requests, commits and discussions of GitHub would be told of the link: they are shown, not linked.
 _WOULD_BE_TOLD = re.compile(
@@ -36,16 +38,22 @@ def cell(spans: Line) -> str:
 
 def literal(text: str, *, in_table: bool = False) -> str:
     """``text`` as prose in which nothing is markup."""
-    words = inert(text).split(" ")
+    words = text.split(" ")
     safe = (_code(word, in_table) if _FOUND_BY_GITHUB.search(word) else _escape(word) for word in words)
     return _AT_START.sub(lambda at: f"{at[1]}\\{at[2]}" if at[1] else f"\\{at[3]}", " ".join(safe))
 
 
 def fenced(lines: Iterable[str]) -> str:
     """A block of literal text; the fence is longer than any run of backticks inside."""
-    text = "\n".join(inert(each) for each in lines)
+    text = "\n".join(lines)
     fence = "`" * max(3, _longest_run(text) + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+def in_html(text: str) -> str:
+    """``text`` where GitHub reads HTML and not Markdown: the summary of a fold."""
+    escaped = html.escape(text)
+    return f"<code>{escaped}</code>" if _FOUND_BY_GITHUB.search(text) else escaped
 
 
 def units(text: str) -> int:
@@ -66,7 +74,7 @@ def _span(span: Span, in_table: bool) -> str:
     if span.mark is Mark.LINK and not _WOULD_BE_TOLD.search(span.text):
         return f"<{span.text}>"
     if span.mark in (Mark.CODE, Mark.LINK):
-        return _code(inert(span.text), in_table)
+        return _code(span.text, in_table)
     text = literal(span.text, in_table=in_table)
     return f"**{text}**" if span.mark is Mark.STRONG else text
 

@@ -201,7 +201,7 @@ def _cause(number: int, cause: Cause) -> Card:
     )
     facts = tuple(pair for pair in made.facts if pair.name not in ("Left", "Right"))
     raw = replace(made.raw, headers=("fact", "A", cause.beside)) if made.raw else None
-    return made._replace(facts=(*facts, groups, *sides), brief=(*made.brief[:1], groups), raw=raw)
+    return replace(made, facts=(*facts, groups, *sides), brief=(*made.brief[:1], groups), raw=raw)
 
 
 def _spread(values: Sequence[Value], most: int) -> Line:

@@ -1,4 +1,4 @@
-"""An outline for a terminal. Values are never read as markup: every text is a :class:`rich.text.Text`."""
+"""An outline for a terminal. Texts are inert already, and none is read as markup: each is a :class:`rich.text.Text`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from envdiff.render.blocks import (
     Section,
     Table,
 )
-from envdiff.render.visible import inert
 from envdiff.render.wording import count
 
 NARROWEST, WIDEST = 40, 120
@@ -85,13 +84,13 @@ def terminal(words: Outline, *, width: int, colour: bool, full: bool, generator:
     console.print(_headline(words.headline))
     for section in words.sections:
         console.print(_section(section, min(console.width, WIDEST), full))
-    console.print(Text("\n" + inert(generator), style="dim"))
+    console.print(Text("\n" + generator, style="dim"))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def _headline(headline: Headline) -> RenderableType:
     badge = _badge(headline.badge)
-    parts = [Text.assemble((f"{role} ", "dim"), (inert(name), "bold")) for role, name in headline.names]
+    parts = [Text.assemble((f"{role} ", "dim"), (name, "bold")) for role, name in headline.names]
     title = Text("  ").join(parts)
     answer = Text.assemble(badge, " ", _text(headline.sentence, "bold"))
     return Group(title, answer, Text(), _pairs(headline.pairs))
@@ -170,7 +169,7 @@ def _pairs(pairs: Iterable[Pair]) -> Grid:
     grid.add_column(overflow="fold")
     for pair in pairs:
         for at, line in enumerate(pair.lines):
-            grid.add_row(Text("" if at else inert(pair.name), "bold"), _text(line))
+            grid.add_row(Text("" if at else pair.name, "bold"), _text(line))
     return grid
 
 
@@ -180,7 +179,7 @@ def _table(table: Table, width: int) -> RenderableType:
         return Group(*(_stacked(table.headers, row) for row in table.rows))
     grid = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     for at, header in enumerate(table.headers):
-        grid.add_column(Text(inert(header)), overflow="fold", justify="right" if at in table.numeric else "left")
+        grid.add_column(Text(header), overflow="fold", justify="right" if at in table.numeric else "left")
     for row in table.rows:
         grid.add_row(*(_text(cell) for cell in row))
     return grid
@@ -191,7 +190,7 @@ def _stacked(headers: tuple[str, ...], row: tuple[Line, ...]) -> RenderableType:
     lines: list[Text] = []
     room = 0
     for header, cell in zip(headers[1:], row[1:], strict=True):
-        named = Text.assemble((f"{inert(header)}: ", "dim"), _text(cell))
+        named = Text.assemble((f"{header}: ", "dim"), _text(cell))
         if lines and len(named) < room:
             lines[-1].append_text(Text("   ") + named)
             room -= len(named) + 3
@@ -213,7 +212,7 @@ def _bullets(bullets: Bullets) -> Iterator[RenderableType]:
 def _scale(scale: Scale, width: int) -> RenderableType:
     """A bar an output, under the names of the zones it reaches into."""
     length = 36 if width >= 72 else 18
-    name_width = min(max(len(inert(point.name)) for point in scale.points), 20)
+    name_width = min(max(len(point.name) for point in scale.points), 20)
     grid = Grid.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=name_width, overflow="ellipsis", no_wrap=True)
     grid.add_column(width=length, no_wrap=True)
@@ -226,7 +225,7 @@ def _scale(scale: Scale, width: int) -> RenderableType:
     for point in scale.points:
         filled = round(point.position * length)
         bar = Text("█" * filled, "yellow") + Text("·" * (length - filled), "dim")
-        grid.add_row(Text(inert(point.name), "cyan"), bar, Text(inert(point.text)))
+        grid.add_row(Text(point.name, "cyan"), bar, Text(point.text))
     return Group(Text(scale.title, "dim"), grid, Text())
 
 
@@ -237,5 +236,5 @@ def _badge(badge: Badge) -> Text:
 def _text(line: Line, style: str = "") -> Text:
     text = Text(style=style)
     for span in line:
-        text.append(inert(span.text), STYLES[span.mark])
+        text.append(span.text, STYLES[span.mark])
     return text

@@ -1,6 +1,7 @@
 """Text from an unknown environment, made safe to look at: nothing in it acts, nothing in it hides.
 
-Every renderer passes every text through :func:`inert` at the last moment, then escapes for its own format.
+Every piece of a report passes its texts through :func:`inert` (see :class:`~envdiff.render.blocks.Block`); a face then
+escapes for its own format.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ LABEL = 60
 
 _COMMAND = re.compile(r"^(\$ |envdiff |docker |kubectl |pip |python3? |[A-Z][A-Z0-9_]{2,}=\S)")
 _DIGEST = re.compile(r"\b([0-9a-f]{12})(?:[0-9a-f]{28}|[0-9a-f]{52})\b")
-_LINK = re.compile(r"^https://[A-Za-z0-9.-]+(/[A-Za-z0-9./_~:?#&=%+,@!()-]*)?$")
+_LINK = re.compile(r"^https://[A-Za-z0-9.-]+(/[A-Za-z0-9./_~:?#&=%+,@!()-]*)?\Z")
 
 
 def prose(text: str, most: int = PROSE) -> Line:

@@ -14,6 +14,9 @@ from envdiff.rulebook import conditions
 from envdiff.rulebook.book import Entry, Rulebook
 from envdiff.rulebook.model import Rule, rule_from
 
+LARGEST = 1 << 20  # bytes of a file
+DEEPEST = 30
+OWN = str(Path(__file__).parent) + os.sep
 # Part of the cache: raise it when the plain form of a rule changes.
 FORMAT = 5
 
@@ -126,16 +129,57 @@ def _checked_rule(file: str) -> dict[str, Any]:
 
 
 def _read_yaml(file: str) -> Any:
-    import yaml
-
     try:
-        text = Path(file).read_text(encoding="utf-8")
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe loaders
+        text = _read_text(file)
     except OSError as error:
         raise UnusableInput(f"it cannot be read: {error.strerror}", subject=file) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()[0]
-        raise UnusableInput(f"it is not YAML: {first}", subject=file) from error
+    except UnicodeDecodeError as error:
+        raise UnusableInput("it is not YAML: it is not UTF-8 text", subject=file) from error
+    return _yaml(text, file)
+
+
+def _read_text(file: str) -> str:
+    with Path(file).open("rb") as stream:
+        raw = stream.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise UnusableInput(f"it is larger than {LARGEST >> 20} MB: no rule is", subject=file)
+    return raw.decode("utf-8")
+
+
+def _yaml(text: str, file: str) -> Any:
+    """The values in ``text``, which is looked through first unless it is one of ours: that takes as long as loading it."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        if not file.startswith(OWN):
+            _look_through(yaml.parse(text, Loader=loader), file)
+        return yaml.load(text, Loader=loader)  # noqa: S506  safe loaders
+    except (
+        yaml.YAMLError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        # Its constructors of dates and numbers let through whatever goes wrong in them.
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnusableInput(f"it is not YAML: {first[:300]}", subject=file) from error
+
+
+def _look_through(events: Iterable[Any], file: str) -> None:
+    """Refuses aliases, a few lines of which can stand for more than any memory, and depth that the loader dies of."""
+    import yaml
+
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise UnusableInput("it has aliases (*NAME), which rules may not have", subject=file)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UnusableInput("it is nested too deeply to be a rule", subject=file)
 
 
 def _through(kind: Any, document: Any, file: str) -> dict[str, Any]:
@@ -148,6 +192,8 @@ def _through(kind: Any, document: Any, file: str) -> dict[str, Any]:
         raise UnusableInput(
             "\n".join(_complaints(error)), subject=file, hint="envdiff/rulebook/writing.md shows a whole one"
         ) from error
+    except ValueError as error:  # values that YAML has and JSON has not
+        raise UnusableInput(f"it holds what no rule can: {str(error)[:300]}", subject=file) from error
     if plain["id"] != _stem(file):
         raise UnusableInput(f"id: it is {plain['id']!r}, but the file is called '{_stem(file)}.yaml'", subject=file)
     return plain

@@ -15,8 +15,13 @@ from packaging.version import Version
 
 from envdiff.serving.flags import Flag, every_flag, flags_of
 
+MOST_WORDS = 2_000
+LONGEST_NAME = 100
 BOOLEANS = {"true": "true", "True": "true", "1": "true", "false": "false", "False": "false", "0": "false"}
-NUMBER = {"int": re.compile(r"[+-]?\d+"), "float": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")}
+NUMBER = {
+    "int": re.compile(r"[+-]?[0-9]{1,18}"),
+    "float": re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def parse(words: Sequence[str], version: Version | None) -> CommandLine:
     repeated: list[str] = []
     dropped: list[Dropped] = []
     refused: list[Dropped] = []
-    for at, word in enumerate(words):
+    for at, word in enumerate(words[:MOST_WORDS]):
         name, equals, text = word[2:].partition("=") if word.startswith("--") else ("", "", "")
         flag = known.get(name)
         if flag is None or not (equals or flag.type == "bool"):
@@ -61,6 +66,10 @@ def parse(words: Sequence[str], version: Version | None) -> CommandLine:
         if name in values:
             repeated.append(name)
         values[name] = value
+    if len(words) > MOST_WORDS:
+        dropped.append(
+            Dropped(f"{len(words) - MOST_WORDS} more words", "they were not looked at: no server has so many")
+        )
     return CommandLine(values, tuple(dropped), tuple(dict.fromkeys(repeated)), tuple(refused))
 
 
@@ -104,7 +113,7 @@ def _dropped_option(word: str, after: str | None, known: Mapping[str, Flag], ver
     other = every_flag().get(name)
     if other is not None:
         return Dropped(word, _other_release(other, version), _successor(other, known, text))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    near = [] if len(name) > LONGEST_NAME else difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return Dropped(word, "no such flag", f"--{near[0]}{equals}{text}" if near else "")
 
 

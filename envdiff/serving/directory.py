@@ -123,7 +123,8 @@ def missing_parts(version: VersionDirectory, index: Callable[[str], bytes | None
 def _missing_shards(files: Mapping[str, int], shards: Sequence[str], index: bytes | None) -> list[str]:
     if not shards:
         return ["the weights (variables.data-*) are missing"]
-    of = int(shards[0].rpartition("-of-")[2] or 0) if shards[0].rpartition("-of-")[2].isdigit() else 0
+    count = re.fullmatch(r".*-of-([0-9]{1,9})", shards[0], re.DOTALL)
+    of = int(count.group(1)) if count else 0
     lacking = [
         f"shard {at} of {of} of the weights is missing"
         for at in range(min(of, 1000))

@@ -12,6 +12,8 @@ from packaging.version import InvalidVersion, Version
 
 DEFAULT_WORDS = {"cpus": 1, "4*cpus": 4}
 
+LONGEST_VERSION = 200  # characters
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -54,7 +56,7 @@ def flags_of(version: Version | None) -> Mapping[str, Flag]:
 def release_of(text: str | None) -> Version | None:
     """``2.15.1``, ``2.18.0-rc1`` or ``2.4.1+dev.sha.0f`` as a version; None for what is none (master, 0.0.0)."""
     try:
-        found = Version((text or "").split("+")[0].strip())
+        found = Version((text or "").split("+")[0].strip()[:LONGEST_VERSION])
     except InvalidVersion:
         return None
     return found if found.major else None

@@ -76,9 +76,12 @@ class Facts(NamedTuple):
         return ""
 
 
+LONGEST_VERSION = 200  # characters; a number of thousands of digits is no number to Python either
+
+
 def as_version(text: str | None) -> Version | None:
     """``text`` as a version, or None; vendor suffixes that are no version (``2.4.1+nv-weird``) are cut off."""
-    if text is None:
+    if text is None or len(text) > LONGEST_VERSION:
         return None
     for candidate in (text, re.split(r"[^0-9.]", text, maxsplit=1)[0].strip(".")):
         try:

@@ -86,7 +86,7 @@ def test_a_dtype_without_rows_is_refused(dtype: str) -> None:
 
 
 def test_rows_that_are_too_large_are_refused_before_they_are_made() -> None:
-    with pytest.raises(UnusableInput, match="more than 2 GiB"):
+    with pytest.raises(UnusableInput, match="more than 512 MiB"):
         rows_from_signature([("x", "float32", [None, 100_000, 100_000])])
 
 
