@@ -35,7 +35,7 @@ def run_fleet(options: FleetOptions) -> int:
     ignore = {**config.ignore, **ignored(options.ignore)}
     book = api.rulebook(config.rules)
     with progress("reading fingerprints") as tell:
-        fleet = examine(options.paths, book, ignore=ignore, tell=lambda count: tell(f"reading fingerprints: {count:,}"))
+        fleet = examine(options.paths, book, ignore=ignore, tell=tell)
     write(rendered(fleet, options.format or config.format, options.output, full=options.full), options.output)
     return _status(fleet, options.fail_on or config.fail_on or "can-move")
 

@@ -21,13 +21,14 @@ def examine(
     book: Rulebook,
     *,
     ignore: Mapping[str, str] | None = None,
-    tell: Callable[[int], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> FleetReport:
     """Read the fingerprints among ``paths`` and below its folders, one at a time, and say how they stand to each other.
 
-    ``ignore`` maps path patterns to the reason why the user leaves them out of the verdict; ``tell`` is given the number
-    of files read so far. Raises :class:`envdiff.errors.UnusableInput` when no file can be used.
+    ``ignore`` maps path patterns to the reason why the user leaves them out of the verdict; ``tell`` is given what
+    is being done. Raises :class:`envdiff.errors.UnusableInput` when no file can be used.
     """
-    fleet = gather(paths, book, tell)
+    fleet = gather(paths, book, lambda count: tell(f"reading fingerprints: {count:,}"))
+    tell(f"comparing {fleet.count:,} fingerprints")
     table = table_of(fleet)
     return explained(fleet, table, grouped(table.kinds, questions(table, book, ignore or {})), book)
