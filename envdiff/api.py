@@ -123,6 +123,9 @@ def isolate(
         found = prepared.run()
         if bundle is not None:
             prepared.bundle(found, bundle)
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"the trials that ended are kept; the same command goes on, or --resume {prepared.journal.path}")
+        raise
     finally:
         prepared.close()
     return found

@@ -32,9 +32,8 @@ def guarded(command: Callable[[], Any], environ: Mapping[str, str]) -> int:
     except EnvdiffError as error:
         _tell(error)
         return error.exit_status
-    except KeyboardInterrupt:
-        _say("interrupted; files that were complete are kept")
-        return ExitStatus.INTERRUPTED
+    except KeyboardInterrupt as stop:
+        return _interrupted(stop)
     except Exception as error:  # noqa: BLE001  the boundary: nothing above this can tell the user anything
         return _other(error, environ)
     return int(status or 0)
@@ -49,7 +48,7 @@ def _other(error: Exception, environ: Mapping[str, str]) -> int:
         show()
         return ExitStatus.MISUSED
     if type(error).__name__ == "Abort":
-        return ExitStatus.INTERRUPTED
+        return _interrupted(error.__cause__ or error.__context__ or error)
     missing = str(error.name).partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if missing in EXTRAS:
         hint = f"pip install 'envdiff[{EXTRAS[missing]}]'"
@@ -60,6 +59,11 @@ def _other(error: Exception, environ: Mapping[str, str]) -> int:
         return ExitStatus.WORLD_FAILED
     _bug(error, environ)
     return ExitStatus.BUG
+
+
+def _interrupted(stop: BaseException) -> int:
+    _say("\n".join(("interrupted; files that were complete are kept", *getattr(stop, "__notes__", ()))))
+    return ExitStatus.INTERRUPTED
 
 
 def _tell(error: EnvdiffError) -> None:

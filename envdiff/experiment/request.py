@@ -72,6 +72,11 @@ class Prepared:
         """End what still runs."""
         self.isolating.trials.close()
 
+    @property
+    def journal(self) -> Journal:
+        """Where the trials are kept."""
+        return self.isolating.trials.journal
+
     def bundle(self, found: Isolation, path: Path) -> None:
         """What was found, as two commands for somebody else: see :func:`envdiff.experiment.bundle.write_bundle`."""
         from envdiff.experiment.bundle import write_bundle

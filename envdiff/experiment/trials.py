@@ -23,6 +23,7 @@ from envdiff.predictions import exchange
 from envdiff.predictions.scripts import run_script
 from envdiff.probe_file import probe_path
 from envdiff.scratch import scratch
+from envdiff.secrets import masked
 
 # Of what a process tells of itself, what no switch changes and no one reads again.
 NOT_EVIDENCE = ("packages.", "libraries.", "origins.", "conda.", "builds.", "process.limits.")
@@ -55,7 +56,8 @@ def perform(task: Task, running: MutableSet[int] | None = None) -> Ended:
         ended = _place(task)(task, running)
     except EnvdiffError as error:
         ended = Ended(None, error.message)
-    return Ended(ended.outputs, ended.reason, ended.evidence, time.monotonic() - began)
+    # What a program says when it fails may hold anything, and it goes into journals and reports.
+    return Ended(ended.outputs, masked(ended.reason), ended.evidence, time.monotonic() - began)
 
 
 def _place(task: Task) -> Callable[[Task, MutableSet[int] | None], Ended]:

@@ -320,3 +320,31 @@ def test_another_machine_is_a_switch(captured: Captured, python221: Path, trial_
         found = api.isolate(request)
     verdicts = {one.name: one.verdict for one in found.switches}
     assert verdicts == {"TF_ENABLE_ONEDNN_OPTS": "culprit", "node": "cleared"}
+
+
+@pytest.mark.tensorflow
+def test_an_interrupt_keeps_what_ended_and_says_how_to_go_on(
+    captured: Captured, python221: Path, trial_models: Path, tmp_path: Path
+) -> None:
+    sides = []
+    for label, variables in (("left", {}), ("right", {"TF_ENABLE_ONEDNN_OPTS": "0"})):
+        (tmp_path / label).write_text(json.dumps(dict(captured(python221, label, variables).document)))
+        sides.append(str(tmp_path / label))
+    journal = tmp_path / "journal.jsonl"
+    command = [sys.executable, "-m", "envdiff", "isolate", *sides, "--model", str(trial_models / "conv")]
+    command += ["--left-python", str(python221)]
+    process = subprocess.Popen([*command, "--journal", str(journal)], stderr=subprocess.PIPE, text=True)
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"--resume {journal}" in said
+    done = subprocess.run(
+        [*command, "--resume", str(journal), "--format", "json"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert found["culprits"] == ["TF_ENABLE_ONEDNN_OPTS"]
+    assert found["trials_known"] >= 1
