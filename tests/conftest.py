@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from absent import IN_CI, missing
 from hypothesis import settings
 from platformdirs import user_cache_path
 
@@ -16,9 +17,6 @@ from envdiff.capture.interpreter import Request, capture_interpreter
 from envdiff.demo.environments import tensorflow_environment
 from envdiff.errors import WorldFailed
 from envdiff.fingerprint import Fingerprint
-
-# In CI nothing may be missing: a test that is skipped everywhere tests nothing.
-IN_CI = bool(os.environ.get("CI"))
 
 QUIET = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTHONHASHSEED")
 PREFIXES = ("TF_", "ONEDNN_", "DNNL_", "XLA_", "KERAS_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "KMP_", "ENVDIFF_")
@@ -32,13 +30,6 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if (name in QUIET or name.startswith(PREFIXES)) and name != "ENVDIFF_UPDATE_GOLDEN":
             del os.environ[name]
-
-
-def missing(what: str) -> None:
-    """Skip on a stranger's machine, fail in CI."""
-    if IN_CI:
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")

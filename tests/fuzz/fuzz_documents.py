@@ -19,7 +19,8 @@ from envdiff.errors import EnvdiffError
 from envdiff.explain import explain
 from envdiff.fingerprint import Fingerprint, from_document, parse
 from envdiff.render import FACES, render
-from envdiff.rulebook import Rulebook, load_rule
+from envdiff.rulebook import load_rule
+from envdiff.rulebook.load import _book, _validated
 from envdiff.rulebook.page import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,7 +140,7 @@ def rules(data: bytes, folder: Path) -> None:
     file.write_bytes(data)
     rule = load_rule(file)
     page(rule, builders.BOOK.tables)
-    book = Rulebook((*builders.BOOK.rules, rule), builders.BOOK.tables)
+    book = _book(_validated([str(file)], []))
     left = builders.fingerprint({"env.TF_XLA_FLAGS": "--tf_xla_auto_jit=2", "setting.x": "1"})
     found = explain(compare(left, ORDINARY), book)
     render(found, tuple(FACES)[len(data) % len(FACES)], full=True).encode()

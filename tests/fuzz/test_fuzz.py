@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import missing
+from absent import missing
 
 HERE = Path(__file__).resolve().parent
 TARGETS = (
