@@ -67,6 +67,8 @@ def _replaced(value: Any, text: str, keep: frozenset[str]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field for field in dataclasses.fields(value) if field.init and field.name not in keep]
         return dataclasses.replace(value, **{f.name: _replaced(getattr(value, f.name), text, keep) for f in fields})
+    if isinstance(value, tuple) and hasattr(value, "_replace"):
+        return value._replace(**{name: _replaced(getattr(value, name), text, keep) for name in value._fields})
     if isinstance(value, tuple):
         return tuple(_replaced(one, text, keep) for one in value)
     if isinstance(value, dict):

@@ -165,7 +165,7 @@ def _fold(card: Card, key: str) -> Table | Bullets | None:
 
 
 def _headline(headline: Headline, room: Room) -> Iterable[str]:
-    yield f"## envdiff: {' and '.join(f'{literal(name)} ({role})' for role, name in headline.names)}"
+    yield f"## envdiff: {' and '.join(f'{literal(name)} ({literal(role)})' for role, name in headline.names)}"
     badge = f"{BADGES[headline.badge.key]} **{literal(headline.badge.word.upper())}**"
     yield f"{badge} · {line(headline.sentence)}".rstrip()
     yield _pairs(headline.pairs[: room.of("headline", len(headline.pairs))])
