@@ -31,7 +31,7 @@ def seen(size: Size | None, *, fails: str = "", beside: Size = Size.NONE, model:
 
 
 def rule(**claims: Any) -> Rule:
-    return replace(RULE, **{"at_worst": None, "basis": Basis.MEASURED, **claims})
+    return RULE._replace(**{"at_worst": None, "basis": Basis.MEASURED, **claims})
 
 
 HARMLESS = {"verdict": Verdict.HARMLESS, "size": Size.NONE}

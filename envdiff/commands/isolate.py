@@ -71,8 +71,13 @@ def run_isolate(options: IsolateOptions) -> int:
         from envdiff.commands.isolate_install import with_installed
 
         request = with_installed(request, yes=options.yes)
-    with _watched() as watcher:
-        found = api.isolate(request, rules=config.rules, watcher=watcher, bundle=options.bundle)
+    try:
+        with _watched() as watcher:
+            found = api.isolate(request, rules=config.rules, watcher=watcher, bundle=options.bundle)
+    except KeyboardInterrupt as stop:
+        # Typer makes a bare status of it, so what the user can do now is said here.
+        print("\n".join(getattr(stop, "__notes__", ())), file=sys.stderr)  # noqa: T201
+        raise
     write(_rendered(found, options.format or config.format or "terminal", options.output), options.output)
     if options.bundle is not None:
         print(f"wrote {options.bundle}: two commands that show it", file=sys.stderr)  # noqa: T201
