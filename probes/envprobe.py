@@ -1733,7 +1733,7 @@ def build_info(world):
         try:
             world.build = parse_build_info(world.files.read(place, LARGEST_BUILD_INFO)) if place else {}
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-            raise Unread("its build_info.py is not what TensorFlow's build writes")
+            raise Unread("its build_info.py is not what TensorFlow's build writes")  # noqa: B904 - Python 2.7 reads this too
     return world.build
 
 
