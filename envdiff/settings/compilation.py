@@ -76,6 +76,9 @@ def xla_options(facts: Facts) -> Setting:
     return Setting("xla_options", " ".join(acting) or "default", quoted("XLA_FLAGS", facts.env("XLA_FLAGS")), explains)
 
 
+MOST_FLAGS = 20_000  # characters
+
+
 def _flags(facts: Facts, name: str) -> tuple[list[str], str]:
     """(flags, why unread). A value that does not start with a dash names a file, which was not read."""
     unread = facts.why_unread(f"env.{name}")
@@ -84,6 +87,8 @@ def _flags(facts: Facts, name: str) -> tuple[list[str], str]:
         return [], unread
     if not text.startswith("-"):
         return [], f"{name} names a file of flags, whose text was not captured"
+    if len(text) > MOST_FLAGS:
+        return text.split(), ""  # taking quotes apart takes the square of the length
     try:
         return shlex.split(text), ""
     except ValueError:
