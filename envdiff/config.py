@@ -71,6 +71,8 @@ def _config(table: dict[str, Any], file: Path) -> Config:
             )
         if not isinstance(value, wanted):
             raise UnusableInput(f"[tool.envdiff] {key}: a {wanted.__name__} is wanted", subject=str(file))
+        if wanted is list and not all(isinstance(item, str) for item in value):
+            raise UnusableInput(f"[tool.envdiff] {key}: a list of texts is wanted", subject=str(file))
     return Config(
         format=table.get("format"),
         fail_on=table.get("fail-on"),

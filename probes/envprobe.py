@@ -2842,9 +2842,8 @@ class Interpreter(object):
             entries += [self.home + "/%s/%s/site-packages" % (lib, folder) for lib in ("lib", "lib64")]
         if not self.home or re.search(r"include-system-site-packages\s*=\s*true", config):
             entries += self.system_path(folder)
-        entries += [
-            re.match(r".*?/(?:site|dist)-packages(?=/)", path).group(0) for path in self.maps if "-packages/" in path
-        ]
+        mapped = [re.match(r".*?/(?:site|dist)-packages(?=/)", path) for path in self.maps if "-packages/" in path]
+        entries += [found.group(0) for found in mapped if found]
         known = [place for place in dict.fromkeys(entries) if self.world.files.names(place)]
         return known + [extra for place in known for extra in self.path_files(place)]
 

@@ -207,7 +207,7 @@ def test_a_browser_finds_nothing_to_do(browser: Any, tmp_path: Path, name: str) 
 
     assert visit.said == []
     assert visit.asked == []
-    assert label.inner_text().replace("\xa0", " ") == outline(report_of(PAYLOADS[name])).headline.left.strip()
+    assert label.inner_text().replace("\xa0", " ") == outline(report_of(PAYLOADS[name])).headline.names[0][1].strip()
     assert visit.page.evaluate("document.querySelectorAll('script:not([type=\"application/json\"])').length") == 0
     assert visit.page.evaluate("document.scripts.length") == 2
     visit.page.close()

@@ -137,7 +137,14 @@ def _from_parquet(path: Path, wanted: tuple[InputSpec, ...]) -> dict[str, Array]
         table = pyarrow.Table.from_batches(_batches(file, str(path)), schema=file.schema_arrow)
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UnusableInput(f"not a Parquet file that can be read: {error}", subject=str(path)) from error
-    return {name: _arrow_column(table.column(name), f"{path}, column {name}") for name in table.column_names}
+    columns: dict[str, Array] = {}
+    for number, name in enumerate(table.column_names):
+        where = f"{path}, column {name}"
+        try:
+            columns[name] = _arrow_column(table.column(number), where)
+        except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+            raise UnusableInput(f"values that cannot be read: {error}", subject=where) from error
+    return columns
 
 
 def _batches(file: Any, subject: str) -> list[Any]:

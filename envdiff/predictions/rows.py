@@ -17,6 +17,7 @@ Array = NDArray[Any]
 Shape = tuple[int | None, ...] | None  # None inside: any length; None itself: any number of axes
 
 COUNT = 32
+MOST_MADE = 100_000  # rows: each is made by itself
 MOST_BYTES = 1 << 29
 
 # Lengths chosen where a signature leaves them open, by axis (the first axis is the rows). An image is big enough for
@@ -128,6 +129,10 @@ def _made(spec: InputSpec, number: int, count: int, seed: int) -> Array:
     each = 1
     for size in inner:
         each *= size
+    if rows > MOST_MADE:
+        raise UnusableInput(
+            f"input {spec.name} wants {spec.words()}: so many rows are not made", hint="give rows in a file"
+        )
     if rows * each * max(dtype.itemsize, 1) > MOST_BYTES:
         raise UnusableInput(
             f"input {spec.name} wants {spec.words()}: {rows} rows of it are more than {MOST_BYTES >> 20} MiB",

@@ -202,3 +202,10 @@ def test_the_exchange_keeps_every_dtype(tmp_path: Path) -> None:
         assert calls["call"][name].dtype == array.dtype
         assert calls["call"][name].shape == array.shape
         assert calls["call"][name].tolist() == array.tolist()
+
+
+def test_the_third_version_of_the_format(tmp_path: Path) -> None:
+    """NumPy writes it when a field has a name that is not Latin."""
+    array = np.zeros(2, dtype=[("\u03b1", "<f4")])
+    np.lib.format.write_array((tmp_path / "a.npy").open("wb"), array, version=(3, 0), allow_pickle=False)
+    assert list(read_arrays(tmp_path / "a.npy")) == ["values.\u03b1"]
