@@ -15,7 +15,15 @@ ENGINE = ("docker ", "--container ", "--image ", "http://localhost:8501")
 # No cluster can be had here: these are held against the recorded API, and the debug profile's test.
 CLUSTER = ("--pod ", "kubectl ")
 # Run by tests of their own: the demo, experiments, the installation, and all of this.
-ELSEWHERE = ("envdiff isolate", "--isolation ", "python3.11 -m venv", "envdiff demo", "pip install", "python -m pytest")
+ELSEWHERE = (
+    "envdiff isolate",
+    "envdiff rules verify",
+    "--isolation ",
+    "python3.11 -m venv",
+    "envdiff demo",
+    "pip install",
+    "python -m pytest",
+)
 
 
 def named(page: Path) -> str:

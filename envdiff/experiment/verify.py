@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -321,7 +322,7 @@ def _observed(experiment: Experiment, one: Base, ended: tuple[Ended, Ended], arm
 
 
 def _first_line(reason: str) -> str:
-    return reason.strip().partition("\n")[0].rstrip(":")[:160]
+    return textwrap.shorten(reason.strip().partition("\n")[0].rstrip(":"), 80, placeholder=" ...")
 
 
 def to_try(book: Rulebook, ids: Sequence[str], *, quick: bool) -> tuple[Rule, ...]:
