@@ -44,10 +44,11 @@ def _replace(text: str, destination: Path) -> None:
             file.write(text)
             file.flush()
             os.fsync(descriptor)
-        partial.chmod(0o666 & ~_mask())
-        if destination.exists():
-            partial.chmod(destination.stat().st_mode & 0o777)
-        partial.replace(destination)
+            partial.chmod(destination.stat().st_mode & 0o777 if destination.exists() else 0o666 & ~_mask())
+            if sys.platform != "win32":
+                partial.replace(destination)
+        if sys.platform == "win32":  # where an open file cannot be renamed, and nobody sweeps
+            partial.replace(destination)
     except FileExistsError:
         raise
     except BaseException:

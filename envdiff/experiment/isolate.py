@@ -91,9 +91,7 @@ class Isolating:
         """Switches that break the model by themselves, when right as a whole gives no answer."""
         names = [one.name for one in self.plan.switches]
         alone = self.trials.ask([(self.plan.knobs({name}), 0) for name in names])
-        broken = {
-            name: f"{name}: {_short(one.reason)}" for name, one in zip(names, alone, strict=True) if not one.answered
-        }
+        broken = {name: f"{name}: {one.in_short}" for name, one in zip(names, alone, strict=True) if not one.answered}
         if not broken or not broken.keys().isdisjoint(PLACES):
             raise WorldFailed(f"right gives no answer: {right.reason}", subject=self.labels[1])
         return broken
@@ -249,7 +247,3 @@ def _value(value: Any) -> str:
     if value is None:
         return "not set"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else secrets.without_homes(str(value))
-
-
-def _short(reason: str) -> str:
-    return reason.strip().partition("\n")[0][:200]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,11 @@ from envdiff.predictions import exchange
 
 SCHEMA = "envdiff/journal/1"
 Array = NDArray[Any]
+# What TensorFlow says of an error before it says the error.
+BEFORE_THE_REASON = re.compile(
+    r"Graph execution error:\s*(?:Detected at node .*\n(?:<stack traces? unavailable>\n)?(?:Node: .*\n)?)?"
+    r"|\{\{function_node [^}]*\}\}\s*"
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,12 @@ class Ended:
     @property
     def answered(self) -> bool:
         return self.outputs is not None
+
+    @property
+    def in_short(self) -> str:
+        """The line of the reason that says something, in at most 120 characters."""
+        telling = BEFORE_THE_REASON.sub("", self.reason.strip()).partition("\n")[0]
+        return textwrap.shorten(telling.rstrip(":"), 120, placeholder=" ...")
 
 
 class Journal:

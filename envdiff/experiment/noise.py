@@ -83,9 +83,9 @@ def with_cures(one: Unrest, knobs: Knobs, trials: Trials) -> Unrest:
     tried, steadied, kind = [], [], one.kind
     for words, patch in STEADIERS:
         ended = trials.ask([(patched(knobs, patch, {"calls": TWICE}), repeat) for repeat in range(2)])
-        failed = next((run.reason for run in ended if not run.answered), None)
+        failed = next((run.in_short for run in ended if not run.answered), None)
         steady = failed is None and kind_of([run.outputs for run in ended if run.outputs]) is Kind.STEADY
-        tried.append((words, f"fails: {_first_line(failed)}" if failed else "steady" if steady else "no change"))
+        tried.append((words, f"fails: {failed}" if failed is not None else "steady" if steady else "no change"))
         if steady:
             steadied.append(words)
             kind = Kind.THREADS if words == ONE_THREAD else kind
@@ -99,10 +99,6 @@ def only_concurrently(side: str, knobs: Knobs, trials: Trials) -> Unrest | None:
         return None
     calls = [_call(ended.outputs, name) for name in ("batch/", "concurrent/")]
     return None if bits_of(calls[0]) == bits_of(calls[1]) else Unrest(side, Kind.CONCURRENT, distance(*calls))
-
-
-def _first_line(text: str) -> str:
-    return text.strip().partition("\n")[0][:160]
 
 
 def _plain(run: Outputs) -> Mapping[str, Array]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -211,7 +210,7 @@ class _Verification:
         units = list({one.unit.path: one.unit for one in fitting}.values())
         first = self._telling(units, experiment)
         if not all(run.evidence for run in first):
-            reason = next(_first_line(one.reason) for one in first if not one.answered)
+            reason = next(one.in_short for one in first if not one.answered)
             change = experiment.change(experiment.arms[-1])
             return [Seen(Observation(change, one.member.name, None, reason)) for one in fitting], ""
         guards = {one.member.name: self._guards(rule, experiment, one, first) for one in fitting}
@@ -311,7 +310,7 @@ def _observed(experiment: Experiment, one: Base, ended: tuple[Ended, Ended], arm
     """One model, first arm against ``arm``. Starts are compared across calls too: the first batch of one against the
     second of another."""
     change, name = experiment.change(arm), one.member.name
-    failed = next((_first_line(run.reason) for run in ended if not run.answered), "")
+    failed = next((run.in_short for run in ended if not run.answered), "")
     if failed:
         return Observation(change, name, None, failed)
     if experiment.of_starts:
@@ -319,10 +318,6 @@ def _observed(experiment: Experiment, one: Base, ended: tuple[Ended, Ended], arm
         return Observation("first call against the second of another start", name, moved(left, right))
     left, right = (one.member.outputs(run.outputs or {}) for run in ended)
     return Observation(change, name, moved(left, right))
-
-
-def _first_line(reason: str) -> str:
-    return textwrap.shorten(reason.strip().partition("\n")[0].rstrip(":"), 80, placeholder=" ...")
 
 
 def to_try(book: Rulebook, ids: Sequence[str], *, quick: bool) -> tuple[Rule, ...]:

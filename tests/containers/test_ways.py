@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from engines import Containers, docker, get, wait_until
 
+from envdiff.capture.container import Container
 from envdiff.capture.container_ways import Captured, ContainerRequest, capture_container
 from envdiff.capture.containers import Engine
 from envdiff.errors import WorldFailed
@@ -149,9 +150,14 @@ def test_a_container_that_cannot_be_read_now(
     assert case.hint in str(caught.value.hint)
 
 
+def waits_after(container: Container, restarts: int) -> bool:
+    return container.state == "restarting" and container.document["RestartCount"] >= restarts
+
+
 def test_a_container_that_keeps_restarting(engine: Engine, standin: str, containers: Containers) -> None:
     name = containers.run(standin, "--model_base_path=", options=("--restart", "always"))
-    wait_until(lambda: engine.container(name).state == "restarting", "it restarts")
+    # The engine waits longer from time to time: 3 s after the fifth, long enough to be seen waiting.
+    wait_until(lambda: waits_after(engine.container(name), restarts=5), "it restarts")
     with pytest.raises(WorldFailed, match="restarting") as caught:
         capture(engine, name, "none")
     assert "docker logs" in str(caught.value.hint)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -305,7 +306,7 @@ def test_what_cannot_be_bundled_is_told(model: Path, tmp_path: Path) -> None:
     node = Switch("node", "", {"node": "left"}, {"node": "right"})
     with pytest.raises(UnusableInput, match="another machine"):
         write_bundle(
-            tmp_path / "b", made._replace(switches=(node,)), task,
+            tmp_path / "b", replace(made, switches=(node,)), task,
             isolations.isolation(isolations.tried("node", "culprit")),
         )  # fmt: skip
     assert [one.name for one in tmp_path.iterdir()] == ["home"]
