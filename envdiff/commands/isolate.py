@@ -28,7 +28,8 @@ from envdiff.report import Isolation
 SIZES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 NOTHING = ("", "none", "unset")
 CALLS = ("single", "batch")
-KNOBS = ("way", "calls", "jit_compile", "cast", "digits", "cpus", "model")
+TRANSPORTS = ("rest", "grpc")
+KNOBS = ("way", "calls", "transport", "jit_compile", "cast", "digits", "cpus", "model")
 PREFIXES = ("env.", "set.")
 
 
@@ -89,8 +90,9 @@ def _request(options: IsolateOptions) -> IsolateRequest:
         raise Misuse("--right-image and --right-python exclude each other", hint="an image brings its own interpreter")
     if options.resume and options.journal:
         raise Misuse("--resume and --journal exclude each other", hint="--resume FILE also goes on writing to FILE")
-    if options.jobs < 1:
-        raise Misuse("at least one trial must run at a time", subject=f"--jobs {options.jobs}")
+    varied = dict(_varied(text) for text in options.vary)
+    if "transport" in varied and not options.right_image:
+        raise Misuse("only an image that is a model server is asked over a transport", hint="--right-image REF")
     return IsolateRequest(
         left=load(options.left),
         right=load(options.right),
@@ -102,7 +104,7 @@ def _request(options: IsolateOptions) -> IsolateRequest:
         right_server=options.right_server,
         model_name=options.model_name,
         signature=options.signature,
-        vary=dict(_varied(text) for text in options.vary),
+        vary=varied,
         budget=budget(options.budget),
         limits=Limits(options.trial_time, _bytes(options.trial_memory)),
         jobs=options.jobs,
@@ -141,6 +143,10 @@ def _value(knob: str, text: str) -> Any:
         if text not in CALLS:
             raise Misuse("rows go singly or in a batch", subject=f"--vary {knob}={text}", hint="calls=single:batch")
         return [text]
+    if knob == "transport":
+        if text not in TRANSPORTS:
+            raise Misuse("a server is asked by rest or by grpc", subject=f"--vary {knob}={text}")
+        return text
     if knob.startswith("env."):
         return text
     if text.lower() in ("true", "yes", "on", "false", "no", "off") and knob not in ("way", "cast", "model"):

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, MutableSet
+from collections.abc import Callable, Mapping, MutableSet, Sequence
 from pathlib import Path
 from typing import Any
 
 from envdiff.capture.container import Container
 from envdiff.capture.container_ways import ContainerRequest, capture_container
 from envdiff.capture.containers import Engine
-from envdiff.errors import EnvdiffError, UnusableInput, WorldFailed
+from envdiff.errors import UnusableInput, WorldFailed
 from envdiff.experiment.journal import Ended, as_outputs
 from envdiff.experiment.knobs import BATCHED, ENV, under
 from envdiff.experiment.trials import Task, kept_evidence, read_answers, write_task
 from envdiff.predictions import exchange
 from envdiff.predictions.answers import Call
-from envdiff.predictions.ask import make_calls
+from envdiff.predictions.ask import Made, make_calls
+from envdiff.predictions.ask_grpc import GrpcTarget, connect
 from envdiff.predictions.ask_rest import RestServer, RestTarget
 from envdiff.predictions.rows import Rows
 from envdiff.probe_file import probe_path
 from envdiff.scratch import scratch
 
 PYTHONS = ("python3", "python")
-REST_PORT = 8501
 START_S = 120.0
 INSIDE = Path("/envdiff")
 SERVER_MODEL = "model"  # where a model server's image looks when it is told nothing else
@@ -79,18 +79,46 @@ def _by_python(task: Task, engine: Engine, image: str) -> Ended:
 
 
 def _by_server(task: Task, engine: Engine, image: Mapping[str, Any]) -> Ended:
-    """The image's own program with the model mounted where it looks for one, asked by REST."""
+    """The image's own program with the model mounted where it looks for one, asked by REST or gRPC."""
     set_ = dict(one.partition("=")[::2] for one in (image.get("Config") or {}).get("Env") or ())
     base, name = set_.get("MODEL_BASE_PATH", "/models"), set_.get("MODEL_NAME", SERVER_MODEL)
     binds = [f"{task.knobs['model']}:{base}/{name}/1:ro"]
+    ask, port = TRANSPORTS[str(task.knobs.get("transport") or "rest")]
     with engine.serving(str(image["Id"]), _variables(task), binds) as container:
-        server = RestServer(RestTarget(f"http://{_address(container)}:{REST_PORT}", name, task.signature))
-        dtypes = _when_ready(server, engine, container)
-        typed = RestServer(server.target, dtypes)
-        made = make_calls(typed.predict, _rows(task), [Call(call) for call in task.knobs.get("calls") or BATCHED])
+        address = f"{_address(container)}:{port}"
+        made = ask(address, name, task, lambda status: _when_ready(status, engine, container))
         if not made.calls:
             raise WorldFailed(f"the server refuses the rows: {next(iter(made.errors.values()), 'no reason given')}")
         return Ended(as_outputs(made.calls), "", _evidence(container, task))
+
+
+Status = Callable[[], Sequence[tuple[str, str]]]  # (version, state)
+Ready = Callable[[Status], None]
+
+
+def ask_by_rest(address: str, name: str, task: Task, ready: Ready) -> Made:
+    """The task's calls to the model ``name`` once ``ready`` has seen it served. Raises WorldFailed."""
+    server = RestServer(RestTarget(f"http://{address}", name, task.signature))
+    ready(server.status)
+    return make_calls(RestServer(server.target, server.signature()[1]).predict, _rows(task), _calls(task))
+
+
+def ask_by_grpc(address: str, name: str, task: Task, ready: Ready) -> Made:
+    """The same by gRPC. Raises UnusableInput without grpcio."""
+    server = connect(GrpcTarget(address, name, task.signature))
+    try:
+        ready(server.status)
+        return make_calls(server.predict, _rows(task), _calls(task))
+    finally:
+        server.close()
+
+
+# How a model server is asked, and where it listens for that.
+TRANSPORTS = {"rest": (ask_by_rest, 8501), "grpc": (ask_by_grpc, 8500)}
+
+
+def _calls(task: Task) -> list[Call]:
+    return [Call(call) for call in task.knobs.get("calls") or BATCHED]
 
 
 def _address(container: Container) -> str:
@@ -101,15 +129,15 @@ def _address(container: Container) -> str:
     return found
 
 
-def _when_ready(server: RestServer, engine: Engine, container: Container) -> dict[str, str]:
-    """The dtypes of the outputs, once the server has the model. Raises WorldFailed when it ends or takes too long."""
+def _when_ready(status: Status, engine: Engine, container: Container) -> None:
+    """Wait until the server has the model. Raises WorldFailed when it ends or takes too long."""
     end = time.monotonic() + START_S
     while True:
         try:
-            if any(state == "AVAILABLE" for _, state in server.status()):
-                return server.signature()[1]
+            if any(state == "AVAILABLE" for _, state in status()):
+                return
             reason = "no version of the model is available"
-        except EnvdiffError as error:
+        except WorldFailed as error:
             reason = error.message
         if engine.container(container.id).state != "running":
             raise WorldFailed(f"the server ended: {engine.last_words(container.id) or 'it said nothing'}")

@@ -1,6 +1,7 @@
 """What one trial is told: flat knobs, so that a switch, a journal and a bundle share one language.
 
-python, image, server, grpc    where the model runs: an interpreter, an image, or a server's addresses
+python, image                  where the model runs: an interpreter, or an image
+transport                      rest or grpc: how an image that is a model server is asked
 node                           which executor runs it, where several machines take part
 model                          the path of the model, as this machine sees it
 way, calls                     the entry point, and how the rows are put together; see probes/trial.py

@@ -19,6 +19,7 @@ from envdiff import api
 from envdiff.capture.containers import Engine
 from envdiff.capture.image import ImageRequest, capture_image
 from envdiff.errors import WorldFailed
+from envdiff.experiment import images
 from envdiff.experiment.request import IsolateRequest
 
 pytestmark = [pytest.mark.docker, pytest.mark.tensorflow]
@@ -70,4 +71,22 @@ def test_an_image_that_cannot_be_started(
         journal=tmp_path / "journal.jsonl",
     )
     with pytest.raises(WorldFailed, match="no such image"):
+        api.isolate(request)
+
+
+def test_a_server_is_asked_by_grpc_where_that_is_varied(
+    image: str, captured: Captured, python221: Path, trial_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stand-in knows REST alone; that it does not answer by gRPC is how the right side ends."""
+    monkeypatch.setattr(images, "START_S", 3.0)
+    request = IsolateRequest(
+        left=captured(python221, "notebook"),
+        right=capture_image(ImageRequest(image, label="server")).fingerprint,
+        model=trial_models / "conv",
+        left_python=python221,
+        right_image=image,
+        vary={"transport": ("rest", "grpc")},
+        journal=tmp_path / "journal.jsonl",
+    )
+    with pytest.raises(WorldFailed, match="not ready within 3 s: UNAVAILABLE"):
         api.isolate(request)
