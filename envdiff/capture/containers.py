@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 API_LIMIT_S = 60
+RESTART_S = 30
 LABEL = "envdiff.temporary"  # its value is the process that made the container
 MACHINE_LABEL = "envdiff.machine"  # where that process has its number
 HEADER = struct.Struct(">BxxxI")
@@ -212,16 +213,19 @@ class Engine:
         return str(made["Id"])
 
     def remove(self, container: str) -> None:
-        """Gone when this returns; one that removes itself meanwhile counts."""
+        """Gone when this returns; one that removes itself meanwhile counts. An engine that is being restarted is waited
+        for. Raises :class:`WorldFailed` when it stays."""
         from docker import errors
+        from requests.exceptions import RequestException
 
-        for _ in range(50):
+        end = time.monotonic() + RESTART_S
+        while time.monotonic() < end:
             try:
                 self.api.remove_container(container, force=True, v=True)
             except errors.NotFound:
                 return
-            except errors.APIError:
-                time.sleep(0.05)  # its own removal is under way
+            except (errors.APIError, RequestException, OSError):
+                time.sleep(0.05)  # its own removal is under way, or the engine is away
         raise WorldFailed("a temporary container could not be removed", subject=container, hint="docker rm -f it")
 
     def archive(self, container: str, path: str, limit: int) -> bytes:
