@@ -17,7 +17,8 @@ from envdiff.serving.flags import Flag, every_flag, flags_of
 
 MOST_WORDS = 2_000
 LONGEST_NAME = 100
-BOOLEANS = {"true": "true", "True": "true", "1": "true", "false": "false", "False": "false", "0": "false"}
+BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}  # in any case
+REST = "--"
 NUMBER = {
     "int": re.compile(r"[+-]?[0-9]{1,18}"),
     "float": re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?"),
@@ -53,7 +54,8 @@ def parse(words: Sequence[str], version: Version | None) -> CommandLine:
     repeated: list[str] = []
     dropped: list[Dropped] = []
     refused: list[Dropped] = []
-    for at, word in enumerate(words[:MOST_WORDS]):
+    looked_at = words[: min(MOST_WORDS, words.index(REST))] if REST in words else words[:MOST_WORDS]
+    for at, word in enumerate(looked_at):
         name, equals, text = word[2:].partition("=") if word.startswith("--") else ("", "", "")
         flag = known.get(name)
         if flag is None or not (equals or flag.type == "bool"):
@@ -66,7 +68,9 @@ def parse(words: Sequence[str], version: Version | None) -> CommandLine:
         if name in values:
             repeated.append(name)
         values[name] = value
-    if len(words) > MOST_WORDS:
+    if REST in words[:MOST_WORDS]:
+        dropped += [Dropped(word, f"the server looks at nothing after {REST}") for word in words[len(looked_at) + 1 :]]
+    elif len(words) > MOST_WORDS:
         dropped.append(
             Dropped(f"{len(words) - MOST_WORDS} more words", "they were not looked at: no server has so many")
         )
@@ -75,7 +79,7 @@ def parse(words: Sequence[str], version: Version | None) -> CommandLine:
 
 def _value(flag: Flag, text: str, given: bool) -> str | None:
     if flag.type == "bool":
-        return BOOLEANS.get(text) if given else "true"
+        return BOOLEANS.get(text.lower()) if given else "true"
     if flag.type == "string":
         return text
     return text if NUMBER[flag.type].fullmatch(text) else None

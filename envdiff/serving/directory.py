@@ -77,27 +77,45 @@ def version_directories(entries: Sequence[Entry]) -> tuple[VersionDirectory, ...
     return tuple(found)
 
 
-def collisions(versions: Sequence[VersionDirectory]) -> tuple[str, ...]:
-    """``01 and 1 are both version 1; 1 is used``: the later in sort order wins."""
-    by_number: dict[int, list[str]] = {}
-    for version in versions:
-        by_number.setdefault(version.number, []).append(version.name)
+def collisions(versions: Sequence[VersionDirectory], policy: Policy) -> tuple[str, ...]:
+    """``01 and 1 are both version 1; 1 is used``."""
+    used = _used(versions, policy)
     return tuple(
-        f"{' and '.join(names)} are both version {number}; {names[-1]} is used"
-        for number, names in sorted(by_number.items())
-        if len(names) > 1
+        f"{' and '.join(one.name for one in same)} are both version {number}; {used[number].name} is used"
+        for number, same in sorted(_by_number(versions).items())
+        if len(same) > 1
     )
 
 
 def aspired(versions: Sequence[VersionDirectory], policy: Policy) -> tuple[VersionDirectory, ...]:
     """The directories that the policy loads, lowest number first."""
-    used = {version.number: version for version in versions}  # a later name replaces an earlier one
-    numbers = sorted(number for number in used if number >= 0)
+    used = _used(versions, policy)
+    numbers = sorted(used)
     if policy.kind == "specific":
         chosen = [number for number in numbers if number in policy.numbers]
     else:
         chosen = numbers if policy.kind == "all" else numbers[-max(policy.count, 1) :]
     return tuple(used[number] for number in chosen)
+
+
+def _by_number(versions: Sequence[VersionDirectory]) -> dict[int, list[VersionDirectory]]:
+    found: dict[int, list[VersionDirectory]] = {}
+    for version in versions:
+        found.setdefault(version.number, []).append(version)
+    return found
+
+
+def _used(versions: Sequence[VersionDirectory], policy: Policy) -> dict[int, VersionDirectory]:
+    """Which of several directories with one number is loaded: the last by name; the first where all are wanted; and where
+    numbers are named, the one that is written plainly, if each of them has such a directory."""
+    same = _by_number(versions)
+    if policy.kind == "all":
+        return {number: found[0] for number, found in same.items()}
+    last = {number: found[-1] for number, found in same.items()}
+    plain = {version.number: version for version in versions if version.name == str(version.number)}
+    if policy.kind == "specific" and plain.keys() >= set(policy.numbers):
+        return {**last, **plain}
+    return last
 
 
 def missing_parts(version: VersionDirectory, index: Callable[[str], bytes | None]) -> tuple[str, ...]:

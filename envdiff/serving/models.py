@@ -88,7 +88,7 @@ def _judged(model: Model, base: str, listing: Listing, inside: Inside, started: 
         present,
         served,
         tuple(sorted(names)),
-        directory.collisions(present),
+        directory.collisions(present, model.policy),
         tuple(incomplete),
         tuple(newer),
         tuple(overrides),
