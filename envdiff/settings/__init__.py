@@ -49,6 +49,7 @@ SETTINGS: tuple[Callable[[Facts], Setting], ...] = (
     keras.epsilon,
     host.hash_seed,
     host.decimal_point,
+    host.letter_case,
     host.character_encoding,
     host.timezone,
     host.libm,

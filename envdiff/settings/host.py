@@ -28,6 +28,22 @@ def character_encoding(facts: Facts) -> Setting:
     return _locale(facts, "encoding", "ctype", "LC_CTYPE", _encoding_of)
 
 
+# Languages in which ICU maps letters otherwise than everywhere else.
+OWN_LETTERS = ("az", "el", "hy", "lt", "tr")
+
+
+def letter_case(facts: Facts) -> Setting:
+    """The language whose rules ICU maps letters by, where a graph lower-cases or upper-cases UTF-8; ``any`` for most."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    explains = tuple(f"env.{name}" for name in names)
+    unread = facts.why_unread(*explains)
+    if unread:
+        return Setting("letter_case", None, "", explains, unread)
+    name, text = next(((name, facts.env(name)) for name in names if facts.env(name)), ("LANG", None))
+    language = (text or "")[:2].lower()
+    return Setting("letter_case", language if language in OWN_LETTERS else "any", quoted(name, text), explains)
+
+
 def _locale(facts: Facts, name: str, fact: str, variable: str, meaning) -> Setting:  # type: ignore[no-untyped-def]
     explains = ("env.LC_ALL", "env.LANG", "env.LANGUAGE", f"env.{variable}", f"os.locale.{fact}", f"os.locale.{name}")
     told = facts.text(f"os.locale.{name}")

@@ -12,13 +12,16 @@ def generation(facts: Facts) -> Setting:
     if version is None:
         unread = facts.why_unread("tensorflow.version") or "the TensorFlow version is not known"
         return Setting("keras_generation", None, "", explains, unread)
-    if minor(version) < (2, 16):
+    if minor(version) < (2, 15):
         return Setting("keras_generation", "2", f"TensorFlow {version} comes with Keras 2", explains)
     text = facts.env("TF_USE_LEGACY_KERAS")
     # tf.keras looks for exactly these spellings.
     if text in ("1", "true", "True"):
         return Setting("keras_generation", "2 (legacy)", f"TF_USE_LEGACY_KERAS={text}: tf_keras", explains)
     ignored = "" if text is None else f"TF_USE_LEGACY_KERAS={text} does not count as on; "
+    if minor(version) == (2, 15):  # it takes whichever Keras is installed; 2 is what it asks for
+        installed = facts.text("keras.version") or "2"
+        return Setting("keras_generation", installed[:1], f"{ignored}Keras {installed} is installed", explains)
     return Setting("keras_generation", "3", f"{ignored}TensorFlow {version} comes with Keras 3", explains)
 
 

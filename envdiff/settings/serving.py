@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envdiff.settings.model import Facts, Setting
+from envdiff.settings.model import Facts, Setting, minor
 
 NO_SERVER = "no model server was captured on this side"
 NOT_APPLICABLE = "n/a"
@@ -95,6 +95,9 @@ def xla(facts: Facts) -> Setting:
     names = ("xla_cpu_compilation_enabled", "xla_gpu_compilation_enabled")
     if not serves(facts):
         return Setting("serving_xla", NOT_APPLICABLE, NO_SERVER)
+    version = facts.version("serving.version")
+    if version is not None and minor(version) < (2, 5):
+        return Setting("serving_xla", "allowed", f"TensorFlow Serving {version} refuses no compilation", _flags(*names))
     given = [name for name in names if facts.text(f"serving.flag.{name}") == "true"]
     trail = f"--{given[0]}" if given else "neither XLA flag is given"
     return Setting("serving_xla", "allowed" if given else "refused", trail, _flags(*names))
