@@ -38,13 +38,20 @@ def bf16_rewrite(facts: Facts) -> Setting:
     return Setting("bf16_rewrite", "on", f"{asked[0]} is set and oneDNN is on", explains)
 
 
+# What auto_mixed_precision.cc asks of a processor before it casts for it.
+HALF_ON_CPU = frozenset(("amx_fp16", "avx_ne_convert"))
+
+
 def fp16_rewrite(facts: Facts) -> Setting:
-    """Whether a graph pass casts float32 operations to float16 on a GPU."""
+    """Whether a graph pass casts float32 operations to float16, on a GPU or on a processor made for it."""
     if facts.value("runtime.grappler.auto_mixed_precision") not in (True, "on"):
         return Setting("fp16_rewrite", "off", "nothing asks for it")
     used = device(facts)
     if used.value is None:
         return Setting("fp16_rewrite", None, "", (), used.unread)
     if used.value == "cpu":
-        return Setting("fp16_rewrite", "off", "auto_mixed_precision is set, without effect on a CPU")
+        able = HALF_ON_CPU & set(facts.items("cpu.flags") or ())
+        if able:
+            return Setting("fp16_rewrite", "on", f"auto_mixed_precision is set and the processor has {min(able)}")
+        return Setting("fp16_rewrite", "off", "auto_mixed_precision is set, without effect on this processor")
     return Setting("fp16_rewrite", "on", "auto_mixed_precision is set and a GPU is in use")
