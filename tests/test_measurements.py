@@ -56,7 +56,7 @@ ELSEWHERE = {
         "tensorflow-altered-files", "tensorflow-gpu-build-on-cpu", "tensorflow-two-packages", "tensorflow-version",
     },
     "in containers, or with libraries of another system": {"allocator-preload", "cpu-quota", "libc-float64"},
-    "with single operations": {"locale-letters"},
+    "with single operations": {"locale-letters", "locale-letters-of-unknown-model"},
     "where the process dies, so that nothing can be compared": {"op-determinism-malformed"},
     "on processors with AMX, or on two processors": {
         "low-precision-isa-amx", "low-precision-isa-of-unknown-model", "onednn-default-by-processor", "onednn-math-mode", "onednn-math-mode-any-before-216",

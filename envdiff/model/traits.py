@@ -37,6 +37,7 @@ _RESIZES = {
     "QuantizedResizeBilinear": ("align_corners", "half_pixel_centers"),
 }
 _RESIZE_DEFAULTS = {"antialias": "true", "kernel_type": "lanczos3", "method": "bilinear"}
+_LETTERS = ("StringLower", "StringUpper")
 _XLA = frozenset({"XlaLaunch", "XlaLaunchV2", "XlaCallModule", "_XlaRun", "_XlaCompile"})
 _MUST_COMPILE = b"_XlaMustCompile"
 _INTERNAL = frozenset({"_Arg", "_Retval", "_DeviceArg", "_DeviceRetval"})
@@ -77,7 +78,7 @@ def traits_of(reach: Reach) -> Traits:
         batch_norm=batch_norm_training(reach),
         stateful=sorted(op for op in counts if op in known.stateful and op not in _PLUMBING),
         tables=_counted(reach, _TABLES),
-        strings=_counted(reach, _STRINGS),
+        strings=_strings(reach),
         decodes=decodes,
         resizes=_resizes(reach),
         normalises=normalising(reach, from_pixels),
@@ -92,6 +93,17 @@ def traits_of(reach: Reach) -> Traits:
 
 def _counted(reach: Reach, pattern: re.Pattern[str]) -> list[str]:
     return sorted(f"{op} ×{count}" for op, count in reach.counts.items() if pattern.search(op))
+
+
+def _strings(reach: Reach) -> list[str]:
+    """With the encoding where it is told: without one letters are mapped as ASCII, with one by the locale."""
+    mapped: Counter[str] = Counter()
+    for node in reach.having(_LETTERS):
+        value = node.attrs.get("encoding")
+        encoding = value.s.decode("utf-8", "replace") if value is not None else ""
+        mapped[f"{node.op} encoding={encoding}" if encoding else node.op] += 1
+    others = (one for one in _counted(reach, _STRINGS) if one.partition(" ")[0] not in _LETTERS)
+    return sorted([*others, *(f"{shown} ×{count}" for shown, count in mapped.items())])
 
 
 def _resizes(reach: Reach) -> list[str]:
