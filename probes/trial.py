@@ -183,7 +183,7 @@ def ask(call, rows, by_row, wanted, predict):
     answers = []
     for label in wanted:
         if label == "single":
-            singles = [call(one_row(rows, by_row, number), 1) for number in range(count)]
+            singles = [call(predict.one_row(rows, by_row, number), 1) for number in range(count)]
             found = dict(predict.joined(singles, np)) if singles else {}
         elif label == "concurrent":
             found = concurrently(call, rows, count)
@@ -191,10 +191,6 @@ def ask(call, rows, by_row, wanted, predict):
             found = call(rows, count)
         answers.extend((label, name, array) for name, array in sorted(found.items()))
     return answers
-
-
-def one_row(rows, by_row, number):
-    return {name: array[number : number + 1] if name in by_row else array for name, array in rows.items()}
 
 
 def concurrently(call, rows, count):

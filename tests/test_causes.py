@@ -76,6 +76,25 @@ def test_the_planted_cause_is_named_first(
         assert "Of 6 tensors of the model 1 differs: out." in found.notes
 
 
+@pytest.mark.parametrize(("encoding", "first"), [("utf-8", "locale-letters"), ("ascii", None)])
+@pytest.mark.parametrize("version", RELEASES)
+def test_letters_go_by_the_locale_where_an_encoding_is_given(
+    version: str, encoding: str, first: str | None, causes: Callable[[str], Path], tf_python: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    folder, python = causes(version), tf_python(version)
+    (tmp_path / "words.json").write_text(json.dumps({"text": ["TITLE", "INPUT", "HELLO"]}), encoding="utf-8")
+    for side, locale in (("left", "C.UTF-8"), ("right", "tr_TR.UTF-8")):
+        done = envdiff(
+            "capture", "--static", "--python", python, "--model", folder / "letters" / encoding,
+            "--rows", tmp_path / "words.json", "-o", tmp_path / f"{side}.json", environ={"LC_ALL": locale},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+    found = library.report(tmp_path / "left.json", tmp_path / "right.json")
+    assert [one.rule for one in found.findings[:1]] == ([first] if first else [])
+    assert found.answer.verdict is (Verdict.MOVES if first else Verdict.HARMLESS), found.answer.sentence
+
+
 def test_the_same_model_in_the_same_environment(
     causes: Callable[[str], Path], tf_python: Callable[[str], Path]
 ) -> None:

@@ -50,6 +50,16 @@ def save(path, values, before=None, training=False, dropout=False, last=None):
     tf.saved_model.save(module, path, signatures={"serving_default": module.function})
 
 
+def letters(path, encoding):
+    """One number for each word in small letters: its hash among a thousand."""
+    module = tf.Module()
+    module.call = tf.function(
+        lambda text: {"bucket": tf.strings.to_hash_bucket_fast(tf.strings.lower(text, encoding=encoding), 1000)},
+        input_signature=[tf.TensorSpec([None], tf.string, name="text")],
+    )
+    tf.saved_model.save(module, path, signatures={"serving_default": module.call})
+
+
 def lookup(path, words):
     file = os.path.join(os.path.dirname(path), os.path.basename(path) + "-words.txt")
     with open(file, "w") as stream:
@@ -112,6 +122,8 @@ def main(folder):
         save(at(cause, "right"), values, **change)
     lookup(at("other-vocabulary", "left"), ["cat", "dog", "bird"])
     lookup(at("other-vocabulary", "right"), ["bird", "cat", "dog"])
+    letters(at("letters", "utf-8"), "utf-8")
+    letters(at("letters", "ascii"), "")
     overwriting(at("initialiser-overwrites", "left"), False)
     overwriting(at("initialiser-overwrites", "right"), True)
 
