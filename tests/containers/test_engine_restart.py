@@ -24,7 +24,8 @@ IMAGE = "envdiff-test-private:1"
 
 
 class Private:
-    """An engine of its own, so that other tests keep theirs. Its folder has a short path: sockets need one."""
+    """An engine of its own, in a network of its own (it would take down the bridge of the other one), so that other tests
+    keep theirs. Its folder has a short path: sockets need one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,7 +37,7 @@ class Private:
         words = [word for name, place in places.items() for word in (f"--{name}", str(self.folder / place))]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["dockerd", "--host", self.host, "--bridge", "none", "--iptables=false", "--ip6tables=false", *words],
+                ["unshare", "--net", "dockerd", "--host", self.host, "--bridge", "none", "--iptables=false", *words],
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         wait_until(self.answers, "the private engine answers", 60)
