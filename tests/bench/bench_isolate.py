@@ -34,7 +34,7 @@ from envdiff.predictions.rows import rows_from_signature
 
 ROUNDS = 7
 SWITCHED = {
-    "TF_ENABLE_ONEDNN_OPTS": "0", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "5", "LC_ALL": "C", "OMP_NUM_THREADS": "1",
+    "TF_ENABLE_ONEDNN_OPTS": "0", "TZ": "Japan", "PYTHONHASHSEED": "5", "LC_ALL": "C", "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_NUM_INTEROP_THREADS": "1",
 }  # fmt: skip
 
@@ -138,7 +138,7 @@ def peers(python: Path, model: Path, folder: Path, home: Path) -> dict[str, obje
         f"status = subprocess.run([{str(runner)!r}], env=env, capture_output=True).returncode\n"
         "print(json.dumps({'metric': float(status == 0)}))\n"
     )
-    axes = "".join(f"  - {{name: {name}, old: unset, new: '{value}'}}\n" for name, value in SWITCHED.items())
+    axes = "".join(f"  - {{name: {name.lower()}, old: unset, new: '{value}'}}\n" for name, value in SWITCHED.items())
     manifest.write_text(
         "version: 1\nname: bench\nmetric: {name: same, direction: higher_is_better, min_effect: 0.5}\n"
         f"run: {{command: '{sys.executable} {wrapper}', timeout_s: 600, workdir: .}}\naxes:\n{axes}"
