@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from builders import document
+from builders import Captured, document
 
 PREFIX = "envdiff-"
 OLD = "what was there before\n"
@@ -278,3 +278,44 @@ def test_a_clock_that_jumps(sides: dict[str, str], tmp_path: Path, temporary: Pa
             os.utime(file, (moment, moment))
         status, said = run("report", sides, tmp_path / "out", temporary)
         assert status == 0, said
+
+
+JUMPS = """
+import itertools, time
+real, years = time.time, itertools.cycle((0, -20, 30, 5))
+time.time = lambda: max(0.0, real() + next(years) * 31_556_952)
+"""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_clock_that_jumps_while_it_runs(
+    step: str, sides: dict[str, str], tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty years back and thirty on between any two looks at it, in every process that is started."""
+    (tmp_path / "jumps").mkdir()
+    (tmp_path / "jumps" / "sitecustomize.py").write_text(JUMPS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "jumps"))
+    status, said = run(step, sides, tmp_path / "out", temporary)
+    assert status == 0, said
+    WHOLE[step]((tmp_path / "out").read_text())
+    assert not left_behind(tmp_path, temporary)
+
+
+@pytest.mark.tensorflow
+def test_a_clock_that_jumps_between_trials(
+    python221: Path, trial_models: Path, captured: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Limits, budgets and the journal go by a clock that nobody sets."""
+    left, right = captured(python221, "left"), captured(python221, "right", {"TF_ENABLE_ONEDNN_OPTS": "0"})
+    for name, side in (("left", left), ("right", right)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(side.document))
+    (tmp_path / "jumps").mkdir()
+    (tmp_path / "jumps" / "sitecustomize.py").write_text(JUMPS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "jumps"))
+    command = [
+        sys.executable, "-m", "envdiff", "isolate", "left.json", "right.json", "--model", str(trial_models / "conv"),
+        "--left-python", str(python221), "--journal", "journal.jsonl", "--budget", "10m", "--format", "json",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["culprits"] == ["TF_ENABLE_ONEDNN_OPTS"]
