@@ -47,6 +47,33 @@ def test_onednn(facts: dict[str, Any], value: str, trail: str) -> None:
     assert trail in concluded.trail
 
 
+AMP = {"runtime.grappler.auto_mixed_precision": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "value"),
+    [
+        ("fp16_rewrite", AMP, "off"),
+        ("fp16_rewrite", {**AMP, "cpu.flags": ["avx512f", "amx_fp16"]}, "on"),
+        ("keras_generation", {"tensorflow.version": "2.14.1", "env.TF_USE_LEGACY_KERAS": "1"}, "2"),
+        ("keras_generation", {"tensorflow.version": "2.15.1", "env.TF_USE_LEGACY_KERAS": "1"}, "2 (legacy)"),
+        ("keras_generation", {"tensorflow.version": "2.15.1", "keras.version": "2.15.0"}, "2"),
+        ("keras_generation", {"tensorflow.version": "2.15.1", "keras.version": "3.0.5"}, "3"),
+        ("serving_xla", {"serving.binary": "tensorflow_model_server", "serving.version": "2.4.1"}, "allowed"),
+        ("serving_xla", {"serving.binary": "tensorflow_model_server", "serving.version": "2.5.1"}, "refused"),
+        ("letter_case", {"env.LANG": "tr_TR.UTF-8"}, "tr"),
+        ("letter_case", {"env.LANG": "tr_TR.UTF-8", "env.LC_ALL": "C"}, "any"),
+    ],
+)
+def test_what_was_read_in_the_sources(name: str, facts: dict[str, Any], value: str) -> None:
+    assert setting(name, facts).value == value
+
+
+def test_a_rewrite_cannot_be_told_without_the_processor() -> None:
+    concluded = setting("fp16_rewrite", {**AMP, "cpu.flags": None}, unread={"cpu": "no permission"})
+    assert concluded.value is None
+
+
 def test_onednn_cannot_be_told_without_the_processor() -> None:
     concluded = setting("onednn", {"cpu.flags": None}, unread={"cpu": "no permission"})
     assert concluded.value is None

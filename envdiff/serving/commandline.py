@@ -68,9 +68,9 @@ def parse(words: Sequence[str], version: Version | None) -> CommandLine:
         if name in values:
             repeated.append(name)
         values[name] = value
-    if REST in words[:MOST_WORDS]:
-        dropped += [Dropped(word, f"the server looks at nothing after {REST}") for word in words[len(looked_at) + 1 :]]
-    elif len(words) > MOST_WORDS:
+    unseen = words[len(looked_at) : MOST_WORDS]
+    dropped += [Dropped(word, f"the server looks at nothing from {REST} on") for word in unseen]
+    if len(words) > MOST_WORDS:
         dropped.append(
             Dropped(f"{len(words) - MOST_WORDS} more words", "they were not looked at: no server has so many")
         )

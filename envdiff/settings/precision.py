@@ -50,7 +50,11 @@ def fp16_rewrite(facts: Facts) -> Setting:
     if used.value is None:
         return Setting("fp16_rewrite", None, "", (), used.unread)
     if used.value == "cpu":
-        able = HALF_ON_CPU & set(facts.items("cpu.flags") or ())
+        flags = facts.items("cpu.flags")
+        if flags is None:
+            unread = facts.why_unread("cpu.flags") or "the processor's features were not read"
+            return Setting("fp16_rewrite", None, "", (), unread)
+        able = HALF_ON_CPU.intersection(flags)
         if able:
             return Setting("fp16_rewrite", "on", f"auto_mixed_precision is set and the processor has {min(able)}")
         return Setting("fp16_rewrite", "off", "auto_mixed_precision is set, without effect on this processor")

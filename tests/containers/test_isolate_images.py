@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import Captured
@@ -41,17 +42,23 @@ def image(engine: Engine, python221: Path) -> Iterator[str]:
     docker("rmi", "-f", tag, check=False)
 
 
+def against(image: str, captured: Captured, python: Path, models: Path, folder: Path, **more: Any) -> IsolateRequest:
+    """A notebook on the left, the image on the right."""
+    return IsolateRequest(
+        left=captured(python, "notebook"),
+        right=capture_image(ImageRequest(image, label="server")).fingerprint,
+        model=models / "conv",
+        left_python=python,
+        right_image=image,
+        journal=folder / "journal.jsonl",
+        **more,
+    )
+
+
 def test_the_native_server_on_the_right(
     image: str, captured: Captured, python221: Path, trial_models: Path, tmp_path: Path
 ) -> None:
-    request = IsolateRequest(
-        left=captured(python221, "notebook"),
-        right=capture_image(ImageRequest(image, label="server")).fingerprint,
-        model=trial_models / "conv",
-        left_python=python221,
-        right_image=image,
-        journal=tmp_path / "journal.jsonl",
-    )
+    request = against(image, captured, python221, trial_models, tmp_path)
     found = api.isolate(request)
     assert found.culprits == ("TF_ENABLE_ONEDNN_OPTS",)
     assert (found.forward, found.backward, found.exact) == (True, True, True)
@@ -79,14 +86,6 @@ def test_a_server_is_asked_by_grpc_where_that_is_varied(
 ) -> None:
     """The stand-in knows REST alone; that it does not answer by gRPC is how the right side ends."""
     monkeypatch.setattr(images, "START_S", 3.0)
-    request = IsolateRequest(
-        left=captured(python221, "notebook"),
-        right=capture_image(ImageRequest(image, label="server")).fingerprint,
-        model=trial_models / "conv",
-        left_python=python221,
-        right_image=image,
-        vary={"transport": ("rest", "grpc")},
-        journal=tmp_path / "journal.jsonl",
-    )
+    request = against(image, captured, python221, trial_models, tmp_path, vary={"transport": ("rest", "grpc")})
     with pytest.raises(WorldFailed, match="not ready within 3 s: UNAVAILABLE"):
         api.isolate(request)

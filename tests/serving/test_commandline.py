@@ -66,6 +66,13 @@ def test_every_word_without_effect_says_why_and_what_was_meant(
     assert any(says in one.reason and one.meant == meant for one in dropped), dropped
 
 
+def test_two_dashes_alone_end_what_the_server_looks_at() -> None:
+    line = parse(["--enable_batching=TRUE", "--", "--rest_api_port=8501"], NEWEST)
+    assert line.values == {"enable_batching": "true"}
+    assert [one.word for one in line.dropped] == ["--", "--rest_api_port=8501"]
+    assert all("nothing from -- on" in one.reason for one in line.dropped)
+
+
 def test_a_value_of_the_wrong_type_stops_the_server() -> None:
     line = parse(["--port=x", "--enable_batching=maybe", "--per_process_gpu_memory_fraction=0.5"], NEWEST)
     assert [one.word for one in line.refused] == ["--port=x", "--enable_batching=maybe"]

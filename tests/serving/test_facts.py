@@ -254,6 +254,23 @@ def test_collisions_and_what_is_served(root: Path) -> None:
     assert facts["serving.model.m.other_names"] == ["tmp"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "used"),
+    [
+        (directory.Policy(), "1"),
+        (directory.Policy("all"), "+1"),
+        (directory.Policy("specific", numbers=(1,)), "1"),
+        (directory.Policy("specific", numbers=(1, 2)), "1x"),
+    ],
+)
+def test_which_of_two_directories_with_one_number_is_used(policy: directory.Policy, used: str) -> None:
+    names = ["+1", "01", "1", "02"] if used != "1x" else ["1", "1 ", "02"]
+    present = directory.version_directories([Entry(f"{name}/saved_model.pb", "file", 1, 0.0) for name in names])
+    found = {one.number: one.name for one in directory.aspired(present, policy)}
+    # Of the numbers 1 and 2 only one has a plain directory: then the last by name counts for both.
+    assert found.get(1, "1") == used.replace("x", " ")
+
+
 def test_a_half_copied_version(root: Path) -> None:
     saved_model(root / "models/m/2")
     (root / "models/m/2/variables/variables.index").unlink()
