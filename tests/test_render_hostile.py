@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
@@ -71,12 +70,24 @@ def shown(face: str, way: str, text: str) -> str:
 
 
 def test_every_piece_of_a_report_makes_its_texts_inert() -> None:
-    pieces = [one for one in vars(blocks).values() if isinstance(one, type) and dataclasses.is_dataclass(one)]
+    pieces = [one for one in vars(blocks).values() if isinstance(one, type) and one.__module__ == blocks.__name__]
 
-    assert len(pieces) >= 13
-    assert all(issubclass(one, blocks.Block) for one in pieces)
+    assert sum(issubclass(one, blocks.Block) for one in pieces) >= 13
+    assert {one.__name__ for one in pieces if not issubclass(one, blocks.Block)} == {"Mark"}
     assert blocks.Table(("\x1b", "b"), ()).headers == ("\\x1b", "b")
     assert blocks.Scale("\u202e", (), (), ((0.0, "\0"),)).ticks == ((0.0, "\\0"),)
+    assert blocks.Span("a").but(text="\x1b").text == "\\x1b"
+
+
+@pytest.mark.parametrize("wrong", [lambda: blocks.Span(), lambda: blocks.Badge("a", "b", "c"), lambda: blocks.Span(to="a")])
+def test_a_piece_has_its_fields_and_no_others(wrong: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match="takes"):
+        wrong()
+
+
+def test_a_piece_stays_as_it_was_made() -> None:
+    with pytest.raises(AttributeError, match="frozen"):
+        blocks.Span("a").text = "\x1b"
 
 
 # --- the terminal ---------------------------------------------------------------------------------------------

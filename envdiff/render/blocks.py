@@ -7,32 +7,48 @@ A text in a piece is never markup. It may come from an environment that nobody t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Self, dataclass_transform
 
 from envdiff.render.visible import inert, shorten
 
 LONGEST = 8_000  # characters; the wording is shorter, this is for what it does not shorten
 NOTE = 40  # characters that say how many there are
+REQUIRED = object()  # the default of a field that has none
 
 
+@dataclass_transform(frozen_default=True, eq_default=False)
 class Block:
-    """A piece whose texts are made inert and bounded as it is made: no face and no later kind of piece can forget to."""
+    """A piece whose texts are made inert and bounded as it is made: no face and no later kind of piece can forget to.
 
-    def __post_init__(self) -> None:
-        kind: Any = type(self)
-        for name in _texts(kind):
-            value = getattr(self, name)
+    Written like a frozen dataclass and read as one by type checkers. It is none, because a dataclass compiles its
+    methods when its module is imported, and for all pieces together that was a noticeable part of a short report.
+    """
+
+    _defaults: ClassVar[dict[str, Any]] = {}
+    _texts: ClassVar[frozenset[str]] = frozenset()  # fields that hold text; what holds other pieces is inert already
+
+    def __init_subclass__(cls) -> None:
+        named = {name: str(kind) for name, kind in cls.__annotations__.items() if not name.startswith("_")}
+        cls._defaults = {name: cls.__dict__.get(name, REQUIRED) for name in named}
+        cls._texts = frozenset(name for name, kind in named.items() if "str" in kind)
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        given = {**self._defaults, **dict(zip(self._defaults, values, strict=False)), **named}
+        if len(given) > len(self._defaults) or len(values) > len(given) or REQUIRED in given.values():
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self._defaults)}")
+        for name in self._texts:
+            value = given[name]
             if not (isinstance(value, str) and len(value) <= LONGEST and value.isascii() and value.isprintable()):
-                object.__setattr__(self, name, _inert(value))
+                given[name] = _inert(value)
+        self.__dict__.update(given)
 
+    def but(self, **changes: Any) -> Self:
+        """The same piece with some fields changed."""
+        return type(self)(**{**self.__dict__, **changes})
 
-@cache
-def _texts(kind: Any) -> tuple[str, ...]:
-    """The fields that hold text; those that hold other pieces are inert already."""
-    return tuple(field.name for field in fields(kind) if "str" in str(field.type))
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} stays as it was made")
 
 
 def _inert(value: Any) -> Any:
@@ -51,7 +67,6 @@ class Mark(StrEnum):
     LINK = "link"  # the text is an https address from the rulebook
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Span(Block):
     """A run of text set in one way."""
 
@@ -62,7 +77,6 @@ class Span(Block):
 Line = tuple[Span, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Badge(Block):
     """A verdict: ``key`` chooses a colour, ``word`` says the same without one."""
 
@@ -70,7 +84,6 @@ class Badge(Block):
     word: str
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Pair(Block):
     """A name and one or more lines."""
 
@@ -78,7 +91,6 @@ class Pair(Block):
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Table(Block):
     """``numeric`` are the indexes of columns that are set to the right."""
 
@@ -93,7 +105,6 @@ class Table(Block):
         return Table(self.headers, self.rows[:count], self.numeric)
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Bullets(Block):
     """Lines of one kind."""
 
@@ -106,7 +117,6 @@ class Bullets(Block):
         return Bullets(self.items[:count])
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Card(Block):
     """One finding in words. ``brief`` is what is left of ``facts`` where there is little room.
 
@@ -126,7 +136,6 @@ class Card(Block):
     sources: Bullets | None
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Cards(Block):
     """Findings, ranked. ``small`` ones are not the cause and are set with less room."""
 
@@ -140,7 +149,6 @@ class Cards(Block):
         return Cards(self.cards[:count], self.small)
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Point(Block):
     """One value on a scale; ``position`` is 0 at its low end and 1 at its high end."""
 
@@ -149,7 +157,6 @@ class Point(Block):
     text: str
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Zone(Block):
     """A named stretch of a scale, from ``start`` to ``end``, both 0 to 1."""
 
@@ -159,7 +166,6 @@ class Zone(Block):
     end: float
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Scale(Block):
     """Values on a logarithmic scale with named zones; ``ticks`` are (position, label)."""
 
@@ -169,7 +175,6 @@ class Scale(Block):
     ticks: tuple[tuple[float, str], ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Section(Block):
     """One part of the report. ``key`` is stable: an anchor in HTML, and the name under which room is saved."""
 
@@ -183,7 +188,6 @@ class Section(Block):
     counted: bool = True  # the number of items is worth saying in the title
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Headline(Block):
     """The first screen: the question answered, the cause, and what to do. ``names`` are (role, name) of what it is about."""
 
@@ -193,7 +197,6 @@ class Headline(Block):
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Outline(Block):
     """A whole report in words, in reading order."""
 

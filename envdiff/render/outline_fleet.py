@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -200,8 +200,8 @@ def _cause(number: int, cause: Cause) -> Card:
         Pair(f"In {cause.beside}", shown_side(finding.right)),
     )
     facts = tuple(pair for pair in made.facts if pair.name not in ("Left", "Right"))
-    raw = replace(made.raw, headers=("fact", "A", cause.beside)) if made.raw else None
-    return replace(made, facts=(*facts, groups, *sides), brief=(*made.brief[:1], groups), raw=raw)
+    raw = made.raw.but(headers=("fact", "A", cause.beside)) if made.raw else None
+    return made.but(facts=(*facts, groups, *sides), brief=(*made.brief[:1], groups), raw=raw)
 
 
 def _spread(values: Sequence[Value], most: int) -> Line:
