@@ -1408,8 +1408,13 @@ def read_container(world, record):
 # -- cpu
 
 
+# Windows, macOS and the BSDs have names of their own for what Linux calls x86_64 and aarch64.
+ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
+
+
 def read_cpu(world, record):
-    record.put("cpu.architecture", world.machine.release()[1])
+    machine = world.machine.release()[1]
+    record.put("cpu.architecture", ARCHITECTURES.get(machine.lower(), machine))
     record.put("cpu.logical", world.machine.logical())
     {"Darwin": mac_cpu, "Windows": windows_cpu}.get(world.system, linux_cpu)(world, record)
 

@@ -79,7 +79,7 @@ def test_every_piece_of_a_report_makes_its_texts_inert() -> None:
     assert blocks.Span("a").but(text="\x1b").text == "\\x1b"
 
 
-@pytest.mark.parametrize("wrong", [lambda: blocks.Span(), lambda: blocks.Badge("a", "b", "c"), lambda: blocks.Span(to="a")])
+@pytest.mark.parametrize("wrong", [blocks.Span, lambda: blocks.Badge("a", "b", "c"), lambda: blocks.Span(to="a")])
 def test_a_piece_has_its_fields_and_no_others(wrong: Callable[[], object]) -> None:
     with pytest.raises(TypeError, match="takes"):
         wrong()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from envdiff.compare import Comparison, Mismatch, shown_pair
 from envdiff.explain.answer import answer, side
 from envdiff.explain.gaps import gaps
-from envdiff.explain.judge import Case, gathered, idle, judge, standing_findings
+from envdiff.explain.judge import Case, Judged, gathered, idle, judge, second_look, standing_findings, unsolved
 from envdiff.explain.model import weights_told
 from envdiff.explain.proof import is_of, with_isolation
 from envdiff.explain.rank import ranked, solved
@@ -51,14 +51,16 @@ def _by_rules(
     case = Case(comparison, book)
     kept, ignored = _without_ignored(comparison.mismatches, ignore)
     judged = [judge(mismatch, case) for mismatch in kept]
-    found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
-    findings, too_small = ranked(gathered(found, case), delta)
+    findings, too_small = _ranked(judged, case, delta)
+    if not (shown or solved(findings, delta)):
+        judged = [second_look(mismatch, one, case) for mismatch, one in zip(kept, judged, strict=True)]
+        findings, too_small = _ranked(judged, case, delta)
     unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
     unread = gaps(comparison, solved=shown or solved(findings, delta))
     return Report(
         left=side(comparison.left, comparison.left_settings),
         right=side(comparison.right, comparison.right_settings),
-        answer=answer(findings, too_small, unexplained, unread, delta),
+        answer=answer(findings, too_small, unexplained, unread, delta, _for_programs(judged, case)),
         delta=delta,
         findings=findings,
         too_small=too_small,
@@ -74,6 +76,16 @@ def _by_rules(
         notes=(*notes, *weights_told(comparison), *_notes(comparison)),
         compared=comparison.compared,
     )
+
+
+def _for_programs(judged: list[Judged], case: Case) -> tuple[RuledOut, ...]:
+    """What cannot move the model and could move what a program hands to it, where no program was captured."""
+    return tuple(one for one in judged if isinstance(one, RuledOut) and unsolved(one, case))
+
+
+def _ranked(judged: list[Judged], case: Case, delta: Delta | None) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
+    return ranked(gathered(found, case), delta)
 
 
 def _without_ignored(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from envdiff.compare import Comparison
 from envdiff.explain.rank import size_of, solved
 from envdiff.fingerprint import Fingerprint, show
-from envdiff.report import Answer, Delta, Finding, Side, Size, Unexplained, Unread, Verdict
+from envdiff.report import Answer, Delta, Finding, RuledOut, Side, Size, Unexplained, Unread, Verdict
 from envdiff.settings import Setting
+
+NAMED = 3  # things in a sentence
 
 EXPECT = {
     Size.NONE: "No difference is expected from it",
@@ -37,8 +39,9 @@ def answer(
     unexplained: tuple[Unexplained, ...],
     unread: tuple[Unread, ...],
     delta: Delta | None,
+    program: tuple[RuledOut, ...] = (),
 ) -> Answer:
-    """The verdict over everything that was judged."""
+    """The verdict over everything that was judged. ``program``: what a program that was not captured could use."""
     missing = tuple(gap for gap in unread if gap.matters)
     differ = delta is not None and size_of(delta) is not Size.NONE
     if findings:
@@ -47,7 +50,7 @@ def answer(
         return Answer(verdict, _because_of(findings, delta), _next_steps(findings[0], missing))
     if delta is not None and differ:
         # That they differ was measured; only the cause is unknown.
-        return Answer(Verdict.MOVES, _not_by_these(too_small, delta), _read(missing))
+        return Answer(Verdict.MOVES, _not_by_these(too_small, unexplained, delta), _read(missing))
     if delta is not None:
         return Answer(Verdict.HARMLESS, _equal(delta, too_small, missing), _read(missing))
     if missing:
@@ -62,7 +65,15 @@ def answer(
             f"{_count(unexplained, 'mismatch')} {'is' if len(unexplained) == 1 else 'are'} not in the rulebook."
         )
         return Answer(Verdict.CANNOT_TELL, sentence)
-    return Answer(Verdict.HARMLESS, "Nothing that differs between these two can move predictions.")
+    sentence = "Nothing that differs between these two can move predictions."
+    if program:
+        names = [one.about.removeprefix("packages.").removeprefix("setting.") for one in program]
+        shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        sentence = (
+            f"Nothing that differs between these two can move what the model computes. Code that prepares its input was "
+            f"not captured; if there is any, what differs for it is: {shown}."
+        )
+    return Answer(Verdict.HARMLESS, sentence)
 
 
 def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
@@ -95,12 +106,18 @@ def _equal(delta: Delta, too_small: tuple[Finding, ...], missing: tuple[Unread, 
     return said + "."
 
 
-def _not_by_these(too_small: tuple[Finding, ...], delta: Delta) -> str:
+def _not_by_these(too_small: tuple[Finding, ...], unexplained: tuple[Unexplained, ...], delta: Delta) -> str:
     known = f"{_count(too_small, 'mismatch')} that could move predictions cannot explain it" if too_small else ""
+    said = f"The answers differ by up to {_largest(delta)}, and nothing that is known explains it" + (
+        f": {known}." if known else "."
+    )
+    if not unexplained:
+        return f"{said} Look at the served files, the model version and the inputs."
+    first = unexplained[0]
+    more = f" and {_count(unexplained[1:], 'other mismatch')}" if len(unexplained) > 1 else ""
     return (
-        f"The answers differ by up to {_largest(delta)}, and nothing that was captured explains it"
-        + (f": {known}." if known else ".")
-        + " Look at the served files, the model version and the inputs."
+        f"{said} No rule knows {first.path} ({first.left} against {first.right}){more}; besides, look at the served files, "
+        "the model version and the inputs."
     )
 
 

@@ -7,12 +7,16 @@ from typing import NamedTuple
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
 from envdiff.explain.model import needs_hold
-from envdiff.fingerprint import Value
+from envdiff.fingerprint import Unread, Value
 from envdiff.report import Change, Finding, RuledOut, Shown, Unexplained, Verdict
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.conditions import holds
 
 Judged = Finding | RuledOut | Unexplained
+
+# Both sides were asked by a capture: no program stood in front of the model.
+SAME_ROWS = {"both": {"answers.rows_digest": "<present>"}, "same": "answers.rows_digest"}
+NO_PROGRAM = "the program that prepares the input was not captured"
 
 
 class Case(NamedTuple):
@@ -44,6 +48,19 @@ def judge(mismatch: Mismatch, case: Case) -> Judged:
         or _undecided(mismatch, case)
         or Unexplained(mismatch.path, *shown_pair(mismatch.left, mismatch.right))
     )
+
+
+def second_look(mismatch: Mismatch, judged: Judged, case: Case) -> Judged:
+    """The same where answers differ and nothing explains it: what a program that was not captured could do with it."""
+    name = unsolved(judged, case)
+    return finding(case.book[name], mismatch, case, [NO_PROGRAM]) if name else judged
+
+
+def unsolved(judged: Judged, case: Case) -> str:
+    """The rule on what a program in front of the model could do; empty where there is none, or no such program."""
+    name = case.book[judged.rule].unsolved if isinstance(judged, RuledOut) and judged.rule else None
+    seen = not any(isinstance(reading, Unread) for reading in case.comparison.readings("process.command"))
+    return "" if seen or holds(SAME_ROWS, case.comparison) else name or ""
 
 
 def _undecided(mismatch: Mismatch, case: Case) -> Finding | None:
@@ -115,7 +132,8 @@ def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Fi
         size = largest(changes, rule.size, built_by_code=rule.needs.entry == "keras")
 
     def filled(text: str) -> str:
-        return text.replace("{left}", left).replace("{right}", right)
+        named = text.replace("{name}", mismatch.path.partition(".")[2])
+        return named.replace("{left}", left).replace("{right}", right)
 
     return Finding(
         rule=rule.id,

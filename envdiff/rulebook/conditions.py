@@ -71,6 +71,8 @@ class Look:
         if self.compares:
             return reading
         if self.word == "crosses":
+            if isinstance(reading, Absent):
+                return "absent"
             version, border = reading_version(reading), as_version(str(self.wanted))
             return None if version is None or border is None else release(version) < release(border)
         return matches(self.wanted, reading)
@@ -136,12 +138,15 @@ def _on(which: Callable[[tuple[Answer, Answer]], Answer]) -> Callable[[Any, Side
 
 
 def _crosses(argument: Mapping[str, Any], sides: Sides) -> Answer:
-    """One side is below the version, the other at or above it."""
+    """One side is below the version, the other at or above it; what is not there crosses nothing."""
     return every(_crosses_one(path, str(version), sides) for path, version in argument.items())
 
 
 def _crosses_one(path: str, text: str, sides: Sides) -> Answer:
-    left, right = (reading_version(reading) for reading in sides.readings(path))
+    readings = sides.readings(path)
+    if any(isinstance(reading, Absent) for reading in readings):
+        return False
+    left, right = (reading_version(reading) for reading in readings)
     border = as_version(text)
     if left is None or right is None or border is None:
         return None

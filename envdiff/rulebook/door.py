@@ -111,6 +111,9 @@ class RuleDocument(Strict):
     changes: Slug | None = None
     # Rules that say less than this one when both speak.
     covers: tuple[Slug, ...] = ()
+    # Of a harmless rule that holds as long as no program in front of the model is known: the rule that speaks instead
+    # when answers differ and nothing that is known explains it.
+    unsolved: Slug | None = None
     sources: Annotated[tuple[SourceDocument, ...], Field(min_length=1)]
 
     @field_validator("about", mode="before")

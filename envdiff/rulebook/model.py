@@ -25,7 +25,8 @@ class Rule(NamedTuple):
     ``about`` are paths or patterns; ``confirm_env`` maps a variable to the values to try (None: unset; one alone is held
     while others vary), ``confirm_run`` other things that an experiment varies, ``confirm_do`` are commands or actions in
     words; ``measured`` are (what was changed, what moved). ``covers`` are rules whose findings
-    say less than this one when both speak, so that they fold under it.
+    say less than this one when both speak, so that they fold under it; ``unsolved`` is the rule that speaks instead of
+    this one when answers differ and nothing else explains it.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Rule(NamedTuple):
     fix: str
     changes: str | None
     covers: tuple[str, ...]
+    unsolved: str | None
     sources: tuple[Source, ...]
 
     @property
@@ -108,6 +110,7 @@ def rule_from(plain: Mapping[str, Any]) -> Rule:
         fix=plain["fix"],
         changes=plain["changes"],
         covers=tuple(plain["covers"]),
+        unsolved=plain["unsolved"],
         sources=_sources(plain),
     )
 

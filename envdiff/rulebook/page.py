@@ -49,7 +49,7 @@ def _reference(rules: tuple[Rule, ...]) -> Iterator[str]:
 
 def title(rule: Rule) -> str:
     """The title without a case: A stands for what one side has, B for the other."""
-    return rule.title.replace("{left}", "A").replace("{right}", "B")
+    return rule.title.replace("{name}", "it").replace("{left}", "A").replace("{right}", "B")
 
 
 def _how_much(rule: Rule) -> str:
