@@ -165,3 +165,69 @@ def test_a_variable_whose_setting_could_not_be_concluded_is_a_doubted_finding() 
     assert "could not be concluded" in found.because
     assert found.left.text == "NVIDIA_TF32_OVERRIDE=0"
     assert found.folded == (("env.NVIDIA_TF32_OVERRIDE", "0", "absent"),)
+
+
+LIBROSA = ({"packages.librosa": "0.6.3"}, {"packages.librosa": "0.10.0"})
+ROWS = {"answers.rows_digest": "rows", "answers.way": "signature"}
+
+
+def test_what_code_in_front_of_the_model_could_use_is_named_where_nothing_else_explains_it() -> None:
+    report = judged(*LIBROSA, delta=delta(0.4, flips=200))
+    (finding,) = report.findings
+    assert "librosa" in finding.title
+    assert "not captured" in finding.because
+    assert "librosa" in report.answer.sentence
+
+
+def test_without_a_difference_it_is_no_finding_and_still_told() -> None:
+    report = judged(*LIBROSA)
+    assert report.answer.verdict is Verdict.HARMLESS
+    assert "librosa" in report.answer.sentence
+    assert not report.findings
+
+
+def test_where_a_capture_asked_both_sides_there_was_no_such_code() -> None:
+    left, right = ({**side, **ROWS} for side in LIBROSA)
+    assert not judged(left, right, delta=delta(0.4, flips=200)).findings
+    assert "librosa" not in judged(left, right).answer.sentence
+
+
+def test_a_cause_that_fits_leaves_no_room_for_guesses_about_code() -> None:
+    left, right = LIBROSA
+    weights = {"model.format": "savedmodel", "model.weights.digest": "a"}, {"model.weights.digest": "b"}
+    report = judged({**left, **weights[0]}, {**right, **weights[0], **weights[1]}, delta=delta(0.4, flips=200))
+    assert rules(report) == ["model-weights"]
+
+
+def test_a_mismatch_that_no_rule_knows_is_named_where_nothing_explains_the_difference() -> None:
+    report = judged({"packages.our-tables": "1"}, {"packages.our-tables": "2"}, delta=delta(0.4, flips=200))
+    assert "No rule knows packages.our-tables (1 against 2)" in report.answer.sentence
+
+
+UNSTEADY = delta(0.4, flips=200, steadiness="call-to-call")
+CUDNN = (
+    {**GPU, "cuda.mapped.libcudnn": "8.0.5", "answers.steadiness": "stable"},
+    {**GPU, "cuda.mapped.libcudnn": "8.1.0", "answers.steadiness": "call-to-call"},
+)
+
+
+def test_one_unsteady_gpu_may_be_so_by_its_libraries() -> None:
+    report = judged(*CUDNN, delta=UNSTEADY)
+    assert rules(report)[0] == "answers-call-to-call"
+    assert "What could make it so" in report.answer.sentence
+    assert any(one.about == "cuda.mapped.libcudnn" for one in report.findings)
+
+
+def test_libraries_are_not_why_both_sides_are_unsteady() -> None:
+    left, right = CUDNN
+    report = judged({**left, "answers.steadiness": "call-to-call"}, right, delta=UNSTEADY)
+    assert "cuda-libraries" not in rules(report)
+    assert "What could make it so" not in report.answer.sentence or "Masked" in report.answer.sentence
+
+
+def test_a_side_without_python_has_no_other_version_of_it() -> None:
+    gone = {"python.version": None, "packages.numpy": None, "packages.keras": None, "packages.tensorflow-cpu": None}
+    report = judged({}, gone)
+    assert not report.findings
+    assert not report.unexplained
+    assert {"python", "packages"} <= {gap.path for gap in report.unread}

@@ -14,6 +14,7 @@ from envdiff.explain.proof import is_of, with_isolation
 from envdiff.explain.rank import ranked, solved
 from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
+from envdiff.rulebook.conditions import matches
 from envdiff.withheld import names_compared
 
 __all__ = ["explain", "ignored_because"]
@@ -85,7 +86,13 @@ def _for_programs(judged: list[Judged], case: Case) -> tuple[RuledOut, ...]:
 
 def _ranked(judged: list[Judged], case: Case, delta: Delta | None) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     found = [one for one in judged if isinstance(one, Finding)] + standing_findings(case)
-    return ranked(gathered(found, case), delta)
+    return ranked(gathered(found, case), delta, unsteady_gpu=_unsteady_gpu(case.comparison))
+
+
+def _unsteady_gpu(comparison: Comparison) -> bool:
+    unsteady = [matches("call-to-call", reading) for reading in comparison.readings("answers.steadiness")]
+    devices = [matches("cpu", reading) for reading in comparison.readings("setting.device")]
+    return unsteady in ([True, False], [False, True]) and devices[unsteady.index(True)] is not True
 
 
 def _without_ignored(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from envdiff.compare import Comparison
 from envdiff.explain.rank import size_of, solved
 from envdiff.fingerprint import Fingerprint, show
-from envdiff.report import Answer, Delta, Finding, RuledOut, Side, Size, Unexplained, Unread, Verdict
+from envdiff.report import Answer, Delta, Finding, RuledOut, Side, Size, Steadiness, Unexplained, Unread, Verdict
 from envdiff.settings import Setting
 
+UNSTEADY = "answers.steadiness"  # that a side does not agree with itself is a symptom, not yet a cause
 NAMED = 3  # things in a sentence
 
 EXPECT = {
@@ -80,6 +81,9 @@ def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
     first = findings[0]
     title = first.title
     others = f" {_count(findings[1:], 'other mismatch')} can move predictions too." if len(findings) > 1 else ""
+    unsteady = delta is not None and delta.steadiness == Steadiness.CALL_TO_CALL
+    if unsteady and first.about == UNSTEADY and len(findings) > 1:
+        others = f" What could make it so: {findings[1].title}."
     if delta is None:
         word = "will" if first.verdict is Verdict.MOVES else "can"
         return f"These two {word} predict differently: {title}. {EXPECT[first.size]}.{others}"

@@ -20,6 +20,8 @@ SUSPECTS = {
     Size.SMALL: ("precision", "input", "kernels", "behaviour", "order", "host", "artifact"),
     Size.VISIBLE: LAYERS,
 }
+# Layers whose findings can say why one GPU answers otherwise at each call and another does not.
+RACING = ("behaviour", "kernels")
 # A row whose top two classes are this close flips its label without the cause being large.
 FLIP_SHARE = 0.01
 
@@ -41,25 +43,33 @@ def _flipped(delta: Delta) -> Size:
     return Size.VISIBLE if rows >= 20 and flips / rows > 10 * FLIP_SHARE else Size.NONE
 
 
-def ranked(findings: list[Finding], delta: Delta | None) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """(findings in order, findings that are real but cannot be this difference)."""
+def ranked(
+    findings: list[Finding], delta: Delta | None, *, unsteady_gpu: bool = False
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """(findings in order, findings that are real but cannot be this difference).
+
+    ``unsteady_gpu``: one side alone changes from call to call, and it may compute on a GPU.
+    """
     if delta is None:
         return tuple(sorted(findings, key=_without_delta)), ()
     size = size_of(delta)
-    judged = [one._replace(fits_delta=fits(one, size, delta.steadiness)) for one in findings]
+    judged = [one._replace(fits_delta=fits(one, size, delta.steadiness, unsteady_gpu=unsteady_gpu)) for one in findings]
     judged.sort(key=lambda one: _with_delta(one, size))
     return tuple(one for one in judged if one.fits_delta), tuple(one for one in judged if not one.fits_delta)
 
 
-def fits(finding: Finding, size: Size, steadiness: str) -> bool:
-    """Whether ``finding`` alone can be a difference of this size and steadiness."""
+def fits(finding: Finding, size: Size, steadiness: str, *, unsteady_gpu: bool = False) -> bool:
+    """Whether ``finding`` alone can be a difference of this size and steadiness.
+
+    On a GPU another release or library can be what brings in a race, or a sum in no fixed order.
+    """
     if size is Size.NONE:
         return False
     reach = finding.at_worst or finding.size
     if SIZES.index(reach) < SIZES.index(size):
         return False
     if steadiness == Steadiness.CALL_TO_CALL:
-        return finding.steadiness is Steadiness.CALL_TO_CALL
+        return finding.steadiness is Steadiness.CALL_TO_CALL or (unsteady_gpu and finding.layer in RACING)
     return not (steadiness == Steadiness.STABLE and finding.steadiness is Steadiness.CALL_TO_CALL)
 
 
@@ -75,6 +85,9 @@ def _without_delta(finding: Finding) -> tuple[object, ...]:
 
 def _with_delta(finding: Finding, size: Size) -> tuple[object, ...]:
     distance = abs(SIZES.index(finding.size) - SIZES.index(size))
+    if finding.size is Size.ANY:
+        # What has no size of its own is not the first guess, and no worse a one for a small difference than for a large.
+        distance = min(distance, 1)
     return (not finding.fits_delta, distance, SUSPECTS.get(size, LAYERS).index(finding.layer), *_strength(finding))
 
 

@@ -1,5 +1,9 @@
 """How well causes are ranked on real reports, and how often ordinary pairs raise an alarm.
 
+The rules were written with the reports before N in sight. Those from N on were found and written down later, without
+sight of the rules. Of them, as the rules then were, 65 % had the cause first and 77 % in the first three; the rules
+were mended since, so their share below is no forecast either.
+
 python tests/ranking/score.py                 a table per cause class over the folders beside this file
 python tests/ranking/score.py --background    the same, with the mismatches of any two machines laid under each case
 python tests/ranking/score.py --bare          the same, with nothing but what each report states: no ordinary environment around it
