@@ -28,6 +28,7 @@ INPUT = {
     "transposed": "layout",
     "reshaped": "layout",
     "resampled": "resize",
+    "exchanged": "names",
     "cast": "dtype",
     "wrap": "dtype",
     "round-to-integer": "dtype",

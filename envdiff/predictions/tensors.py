@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from math import isfinite
 from typing import Any
 
@@ -51,13 +52,36 @@ class TensorsReport:
 def compare_tensors(left: Mapping[str, Array], right: Mapping[str, Array]) -> TensorsReport:
     """Arrays are paired by name; a lone one on each side is paired whatever it is called."""
     pairs, only_left, only_right = pair_names(left, right)
-    compared = (compare_one(name, left[name], other, right[other]) for name, other in pairs)
-    return TensorsReport(tuple(compared), only_left, only_right)
+    compared = tuple(compare_one(name, left[name], other, right[other]) for name, other in pairs)
+    return TensorsReport(_exchanged(compared, left, right), only_left, only_right)
 
 
 def compare_one(left_name: str, left: Array, right_name: str, right: Array) -> Compared:
     name = left_name if left_name == right_name else f"{left_name} / {right_name}"
     return Compared(name, measure_one(left_name, left, right_name, right), relate(left, right))
+
+
+def _exchanged(
+    compared: tuple[Compared, ...], left: Mapping[str, Array], right: Mapping[str, Array]
+) -> tuple[Compared, ...]:
+    """Of arrays that nothing relates to their namesakes: those that the other side has, bit for bit, under another name."""
+    lost = [one.name for one in compared if one.relation.strength is Strength.NONE and not one.same]
+    lost = [name for name in lost if name in left and name in right]
+    if len(lost) < 2:
+        return compared
+    places = {_bits(right[name]): name for name in lost}
+    found = {name: places[bits] for name in lost if (bits := _bits(left[name])) in places}
+    return tuple(
+        replace(one, relation=_under(found[one.name], left[one.name])) if one.name in found else one for one in compared
+    )
+
+
+def _bits(array: Array) -> tuple[tuple[int, ...], str, str]:
+    return array.shape, array.dtype.str, sha256(array.tobytes()).hexdigest()
+
+
+def _under(name: str, array: Array) -> Relation:
+    return Relation("exchanged", f"right has it under the name {name}", Strength.EXACT, elements=array.size)
 
 
 def compare_steps(left: Steps, right: Steps) -> TensorsReport:

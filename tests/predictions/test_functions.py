@@ -122,3 +122,14 @@ def test_dumps_in_words() -> None:
     assert report.first_difference == "b"
     assert not report.same
     assert compare_tensors({"a": left}, {"z": left.copy()}).same
+
+
+def test_arrays_under_each_others_names_are_said_to_have_changed_places() -> None:
+    random = np.random.default_rng(7)
+    ids, mask, other = random.integers(0, 30_000, (8, 64)), random.integers(0, 2, (8, 64)), random.normal(size=(8, 64))
+
+    report = compare_tensors({"ids": ids, "mask": mask, "other": other}, {"ids": mask, "mask": ids, "other": other})
+
+    assert [one.relation.kind for one in report.compared[:2]] == ["exchanged", "exchanged"]
+    assert "right has it under the name mask" in report.compared[0].relation.sentence
+    assert report.compared[2].same
