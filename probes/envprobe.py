@@ -178,7 +178,9 @@ FRAMEWORK_SYMBOLS = (
 # The first question latches what these variables say, for the whole process.
 LATCHING = ("runtime.op_determinism", "runtime.op_order_determinism")
 
-GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
+WSL_FILE, AMD_FILE = "/dev/dxg", "/dev/kfd"
+NVIDIA_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", WSL_FILE)
+GPU_FILES = NVIDIA_FILES + (AMD_FILE,)
 WOULD_LOAD_DRIVER = "would load the GPU driver; run with --devices to allow"
 NOT_IMPORTED = "the program had not imported TensorFlow"
 ENDED = "the process ended before or while it was being read"
@@ -1617,9 +1619,16 @@ def windows_cpu(world, record):
 
 
 def read_gpu(world, record):
-    seen = [path for path in GPU_FILES if world.host.has(path)]
+    """NVIDIA's GPUs under gpu, AMD's under gpu.amd: no build of TensorFlow computes on both, and laptops have both."""
+    if world.system == "Linux":  # ROCm builds are for Linux
+        attempt(record, "gpu.amd", read_amd, world, record)
+    return read_nvidia(world, record)
+
+
+def read_nvidia(world, record):
+    seen = [path for path in NVIDIA_FILES if world.host.has(path)]
     if world.system == "Darwin":
-        return record.put("gpu.count", 0)  # NVIDIA GPUs; Apple's are told by runtime.physical_devices
+        return record.put("gpu.count", 0)  # Apple's are told by runtime.physical_devices
     if world.system == "Linux" and not seen:
         return record.put("gpu.count", 0)
     proc_driver(world, record)
@@ -1642,6 +1651,52 @@ def proc_driver(world, record):
         said = world.host.text_or("/proc/driver/nvidia/gpus/%s/information" % name)
         model = re.search(r"^Model:\s*(.+)", said, re.M)
         record.put("gpu.%d.name" % index, model.group(1).strip() if model else None)
+
+
+# What ROCm's own runtime reads: node_show() in amdkfd/kfd_topology.c of the Linux kernel, libhsakmt/src/topology.c of
+# ROCR-Runtime, rocm_agent_enumerator of rocminfo. /dev/kfd is only looked for: who opens it begins to use a GPU.
+AMD_NODES = "/sys/class/kfd/kfd/topology/nodes"
+
+
+def read_amd(world, record):
+    """AMD's GPUs that the subject may use, numbered as ROCm's runtime numbers them before any variable hides some."""
+    if world.host.has(WSL_FILE):
+        raise Unread("Windows' own driver has AMD's GPUs here, and sysfs does not list them")
+    if not world.files.has(AMD_FILE):  # sysfs, which is the host's, may list GPUs that its container was not given
+        return record.put("gpu.amd.count", 0)
+    nodes = [name for name in world.host.names(AMD_NODES) if name.isdigit()]
+    if not nodes:
+        raise Unread("%s is there, but %s lists nothing" % (AMD_FILE, AMD_NODES))
+    gpus = [gpu for gpu in (amd_gpu(world, name) for name in sorted(nodes, key=int)) if gpu]
+    record.put("gpu.amd.count", len(gpus))
+    record.put("gpu.amd.driver", world.host.text_or("/sys/module/amdgpu/version").strip())  # none in the kernel's own
+    record.put("gpu.amd.rocm", world.files.text_or("/opt/rocm/.info/version").strip())
+    for index, gpu in enumerate(gpus):
+        record.put_all("gpu.amd.%d" % index, gpu)
+    return None
+
+
+def amd_gpu(world, name):
+    """What the kernel tells of a node; None for a processor, and for a GPU that is kept from the subject."""
+    place = "%s/%s/properties" % (AMD_NODES, name)
+    try:
+        text = world.host.text(place)
+    except PermissionError:
+        if world.live:  # by the container's device rules; ROCm's runtime passes over such a node too
+            return None
+        raise
+    told = {key: int(value) for key, value in re.findall(r"^(\w+) (\d+)$", text, re.M)}
+    if "simd_count" not in told:
+        raise Unread("%s does not say whether it is a GPU" % place)
+    render = told.get("drm_render_minor")
+    if not told["simd_count"] or (render and not world.files.has("/dev/dri/renderD%d" % render)):
+        return None
+    target, wide = told.get("gfx_target_version"), told.get("simd_per_cu")  # old kernels name no target
+    return {
+        "compute_units": told["simd_count"] // wide if wide else None,
+        "device": "0x%04x" % told["device_id"] if "device_id" in told else None,
+        "gfx": "gfx%d%x%x" % (target // 10000, target // 100 % 100, target % 100) if target else None,
+    }
 
 
 CUDA_FAMILIES = tuple(

@@ -333,6 +333,7 @@ def test_a_gpu_is_told_by_nvml(tmp_path: Path) -> None:
     record = gpu_record(tmp_path, lambda: probe.nvml_facts(FakeNvml(), ctypes))
     assert record.unread == {}
     assert record.facts == {
+        "gpu.amd.count": 0,
         "gpu.count": 1,
         "gpu.driver": "535.104.05",
         "gpu.cuda_driver_version": "12.2",
@@ -348,4 +349,4 @@ def test_a_driver_that_may_not_be_asked_is_unread_not_absent(tmp_path: Path) -> 
 
     record = gpu_record(tmp_path, refuse)
     assert record.unread["gpu"].endswith("(NVML) failed: no permission to ask the NVIDIA driver")
-    assert record.facts == {"gpu.driver": "535.104.05", "gpu.0.name": "NVIDIA A100"}
+    assert record.facts == {"gpu.amd.count": 0, "gpu.driver": "535.104.05", "gpu.0.name": "NVIDIA A100"}

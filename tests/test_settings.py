@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import FLAGS, GPU, fingerprint
+from builders import BOOK, FLAGS, GPU, fingerprint
 
+from envdiff.compare import compare
+from envdiff.explain import explain
 from envdiff.settings import Setting, setting_names, settings_of
 
 OLD_CPU = {"cpu.flags": ["avx", "avx2", "fma", "sse4_1"]}
 AMX = {"cpu.flags": [*FLAGS, "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"]}
+CARDS = {
+    "tensorflow.variant": "rocm",
+    "tensorflow.build.is_rocm_build": True,
+    "gpu.amd.count": 2,
+    "gpu.amd.0.gfx": "gfx803",
+    "gpu.amd.0.compute_units": 36,
+    "gpu.amd.1.gfx": "gfx906",
+    "gpu.amd.1.compute_units": 60,
+}
+UNASKED = {"tensorflow.variant": "rocm"}
+METAL = {"tensorflow.variant": "metal", "tensorflow.plugins": ["libmetal_plugin.dylib"]}
 T4 = {**GPU, "gpu.0.name": "Tesla T4", "gpu.0.compute_capability": "7.5"}
 
 
@@ -113,6 +126,49 @@ def test_onednn_cannot_be_told_without_the_processor() -> None:
         ("device", {**GPU, "env.CUDA_VISIBLE_DEVICES": "-1"}, "cpu"),
         ("device", {**GPU, "env.CUDA_VISIBLE_DEVICES": ""}, "cpu"),
         ("device", {**GPU, "runtime.visible_devices": ["CPU:0"]}, "cpu"),
+        ("device", {**GPU, "env.HIP_VISIBLE_DEVICES": "-1"}, "gpu"),
+        ("device", CARDS, "gpu"),
+        ("device", {**CARDS, "gpu.amd.count": 0}, "cpu"),
+        ("device", {**CARDS, "gpu.amd.count": 10**15, "env.HIP_VISIBLE_DEVICES": "9" * 9999}, "cpu"),
+        ("device", {**CARDS, "env.HIP_VISIBLE_DEVICES": "-1"}, "cpu"),
+        ("device", {**CARDS, "env.CUDA_VISIBLE_DEVICES": "-1"}, "cpu"),
+        ("device", {**CARDS, "env.CUDA_VISIBLE_DEVICES": "-1", "env.HIP_VISIBLE_DEVICES": "0"}, "gpu"),
+        ("device", {**CARDS, "env.ROCR_VISIBLE_DEVICES": ""}, "cpu"),
+        ("device", {**CARDS, "env.ROCR_VISIBLE_DEVICES": "1", "env.HIP_VISIBLE_DEVICES": "1"}, "cpu"),
+        ("device", {**CARDS, "env.HIP_VISIBLE_DEVICES": ""}, None),
+        ("device", {**CARDS, "runtime.visible_devices": ["CPU:0"]}, "cpu"),
+        ("device", UNASKED, None),
+        ("device", {**UNASKED, "env.HIP_VISIBLE_DEVICES": "-1"}, "cpu"),
+        ("device", {"gpu.amd.count": 1}, "cpu"),
+        ("device", {"tensorflow.variant": "unknown", "gpu.amd.count": 1}, None),
+        ("device", {"tensorflow.variant": "unknown", "gpu.amd.count": 0}, "cpu"),
+        ("device", METAL, "gpu"),
+        ("device", {**METAL, "runtime.visible_devices": ["CPU:0"]}, "cpu"),
+        ("device", {"tensorflow.variant": "directml"}, None),
+        ("gpu_model", CARDS, "gfx803, 36 compute units"),
+        ("gpu_model", {**CARDS, "env.HIP_VISIBLE_DEVICES": "1"}, "gfx906, 60 compute units"),
+        ("gpu_model", {**CARDS, "env.ROCR_VISIBLE_DEVICES": "1,0"}, "gfx906, 60 compute units"),
+        ("gpu_model", {**CARDS, "env.ROCR_VISIBLE_DEVICES": "GPU-4b2c1a9f8d3e6f7a"}, None),
+        (
+            "gpu_model",
+            {**CARDS, "env.HSA_OVERRIDE_GFX_VERSION": "9.0.0"},
+            "gfx803, 36 compute units, passing for 9.0.0",
+        ),
+        (
+            "gpu_model",
+            {**CARDS, "gpu.amd.0.gfx": None, "gpu.amd.0.device": "0x67df"},
+            "AMD device 0x67df, 36 compute units",
+        ),
+        ("gpu_model", UNASKED, None),
+        ("visible_gpus", UNASKED, None),
+        ("visible_gpus", CARDS, "all"),
+        ("visible_gpus", {**CARDS, "env.HIP_VISIBLE_DEVICES": "1"}, "1"),
+        ("visible_gpus", {**CARDS, "env.ROCR_VISIBLE_DEVICES": "1", "env.CUDA_VISIBLE_DEVICES": "0"}, "1"),
+        ("visible_gpus", {**CARDS, "env.HIP_VISIBLE_DEVICES": "0,1"}, "all"),
+        ("tf32", CARDS, "n/a"),
+        ("tf32", {**CARDS, "tensorflow.version": "2.30.0"}, None),
+        ("tf32", METAL, "n/a"),
+        ("tf32", {**GPU, "tensorflow.version": "2.3.0", "gpu.0.compute_capability": None}, "off"),
         ("tf32", {}, "n/a"),
         ("tf32", GPU, "on"),
         ("tf32", T4, "off"),
@@ -173,7 +229,7 @@ def test_settings(name: str, facts: dict[str, Any], value: str | None) -> None:
 
 
 def test_every_setting_says_how_it_was_concluded_or_why_not() -> None:
-    for facts in ({}, GPU, OLD_CPU, {"tensorflow.version": None, "cpu.flags": None}):
+    for facts in ({}, GPU, OLD_CPU, CARDS, METAL, UNASKED, {"tensorflow.version": None, "cpu.flags": None}):
         for concluded in settings_of(fingerprint(facts)).values():
             assert concluded.trail or concluded.unread, concluded.name
             assert (concluded.value is None) == bool(concluded.unread), concluded.name
@@ -184,6 +240,30 @@ def test_a_gpu_that_cannot_be_seen_leaves_its_settings_open() -> None:
     settings = settings_of(fingerprint(facts, unread={"gpu": "no permission to open the device"}))
     assert settings["setting.tf32"].value is None
     assert "no permission" in settings["setting.device"].unread
+
+
+def test_a_capture_that_asked_for_nvidia_alone_leaves_a_rocm_build_open() -> None:
+    settings = settings_of(fingerprint({"tensorflow.variant": "rocm", "gpu.count": 0}))
+    assert "did not look for AMD's GPUs" in settings["setting.device"].unread
+
+
+def test_two_amd_cards_are_a_finding_and_no_rule_for_gpus_is_ruled_out() -> None:
+    facts = {**CARDS, "env.TF_CUDNN_DETERMINISTIC": "1"}
+    pair = (
+        fingerprint({**CARDS, "env.HIP_VISIBLE_DEVICES": "1"}),
+        fingerprint({**facts, "env.HIP_VISIBLE_DEVICES": "0"}),
+    )
+    report = explain(compare(*pair), BOOK)
+    assert "amd-gpu-model" in {one.rule for one in report.findings}
+    assert not [one for one in report.ruled_out if "computes on a GPU" in one.why]
+
+
+@pytest.mark.parametrize("gpu", [CARDS, METAL], ids=["rocm", "metal"])
+def test_a_gpu_without_tf32_against_a_processor_is_no_question_of_tf32(gpu: dict[str, Any]) -> None:
+    report = explain(compare(fingerprint(gpu), fingerprint()), BOOK)
+    rules = {one.rule for one in report.findings}
+    assert rules & {"device-one-side", "metal-one-side"}
+    assert not [rule for rule in rules if "tf32" in rule]
 
 
 def test_the_names_of_settings_do_not_depend_on_the_environment() -> None:

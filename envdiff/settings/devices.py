@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from envdiff.settings import tables
+from envdiff.settings import rocm, tables
 from envdiff.settings.model import Facts, Setting, as_version, minor, quoted
 
-VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
-GPU_VARIANTS = ("cuda", "rocm", "metal", "directml", "unknown", "nightly")
+VISIBLE = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
 def device(facts: Facts) -> Setting:
@@ -16,26 +15,43 @@ def device(facts: Facts) -> Setting:
     if listed is not None:
         found = any("GPU" in name.upper() for name in listed)
         return Setting("device", "gpu" if found else "cpu", f"TensorFlow lists {', '.join(listed)}", explains)
+    if rocm.is_rocm(facts):
+        return rocm.device(facts, explains)
+    if uses_metal(facts):
+        return Setting("device", "gpu", "Apple's Metal plug-in puts operations on the GPU", explains)
     reason = _no_gpu_reason(facts)
     if reason:
         return Setting("device", "cpu", reason, explains)
     count = facts.number("gpu.count")
-    if count is None:
-        unread = facts.why_unread("gpu.count")
-        return Setting("device", None if unread else "cpu", "" if unread else "no GPU was found", explains, unread)
+    if not count:
+        unread = _other_makers(facts) or facts.why_unread("gpu.count")
+        none = "no GPU was found" if count is None else "the machine has no GPU"
+        return Setting("device", None if unread else "cpu", "" if unread else none, explains, unread)
     return Setting("device", "gpu", f"{count} GPU{'s' if count > 1 else ''} and a build that uses them", explains)
 
 
+def uses_metal(facts: Facts) -> bool:
+    """Whether Apple's plug-in for its GPUs is installed."""
+    plugins = facts.items("tensorflow.plugins") or ()
+    return facts.text("tensorflow.variant") == "metal" or any("metal" in name for name in plugins)
+
+
 def _no_gpu_reason(facts: Facts) -> str:
-    """Why no GPU can be in use; empty if one may be."""
+    """Why no GPU can be in use, however many there are; empty if one may be."""
     if facts.flag("tensorflow.build.is_cuda_build") is False and facts.text("tensorflow.variant") == "cpu":
         return "the TensorFlow build has no GPU code"
-    if facts.number("gpu.count") == 0:
-        return "the machine has no GPU"
-    for name in VISIBLE[:2]:
-        text = facts.env(name)
-        if text is not None and text.strip() in ("", "-1", "none"):
-            return f"{name}={text!r} hides every GPU"
+    text = facts.env("CUDA_VISIBLE_DEVICES")
+    if text is not None and text.strip() in ("", "-1", "none") and not _other_makers(facts):
+        return f"CUDA_VISIBLE_DEVICES={text!r} hides every GPU"
+    return ""
+
+
+def _other_makers(facts: Facts) -> str:
+    """Why a machine without a GPU of NVIDIA's may still compute on one; empty if it cannot."""
+    if facts.text("tensorflow.variant") == "directml":
+        return "gpu.count: it is of NVIDIA's GPUs, and DirectML computes on those of other makers"
+    if facts.number("gpu.amd.count") and rocm.is_rocm(facts) is None:
+        return "tensorflow.variant: whether the build computes on AMD's GPUs is not known"
     return ""
 
 
@@ -47,6 +63,10 @@ def gpu_model(facts: Facts) -> Setting:
         return Setting("gpu_model", None, "", explains, used.unread)
     if used.value == "cpu":
         return Setting("gpu_model", "none", used.trail, explains)
+    if rocm.is_rocm(facts):
+        return rocm.gpu_model(facts)
+    if uses_metal(facts):
+        return Setting("gpu_model", None, "", explains, "gpu.0.name: Apple's GPUs are not named")
     name = facts.text("gpu.0.name")
     if name is None:
         return Setting("gpu_model", None, "", explains, facts.why_unread("gpu.0.name") or "the GPU has no name")
@@ -60,8 +80,17 @@ def tf32(facts: Facts) -> Setting:
     used = device(facts)
     if used.value == "cpu":
         return Setting("tf32", "n/a", f"no GPU in use: {used.trail}", explains)
-    capability = as_version(facts.text("gpu.0.compute_capability"))
     version = facts.version()
+    if rocm.is_rocm(facts):
+        if version is None or minor(version) <= tables.no_tf32_on_rocm_until():
+            return Setting("tf32", "n/a", "a ROCm build: TensorFlow asks NVIDIA's libraries alone for it", explains)
+        return Setting("tf32", None, "", explains, f"tensorflow.version: not known for ROCm builds of {version}")
+    if uses_metal(facts):
+        return Setting("tf32", "n/a", "Apple's Metal plug-in has no TF32", explains)
+    # Not n/a: against a release that has it, its absence is the difference.
+    if used.value == "gpu" and version is not None and minor(version) < tables.tf32_since():
+        return Setting("tf32", "off", f"TensorFlow {version} does not use it", explains)
+    capability = as_version(facts.text("gpu.0.compute_capability"))
     if used.value is None or capability is None:
         why = used.unread or facts.why_unread("gpu.0.compute_capability")
         return Setting("tf32", None, "", explains, why or "the GPU's compute capability is not known")
@@ -73,8 +102,6 @@ def tf32(facts: Facts) -> Setting:
         return Setting("tf32", "off", "NVIDIA_TF32_OVERRIDE=0 forbids it to NVIDIA's libraries", explains)
     if facts.flag("runtime.tf32") is False:
         return Setting("tf32", "off", "the program switched it off", explains)
-    if version is not None and minor(version) < tables.tf32_since():
-        return Setting("tf32", "off", f"TensorFlow {version} does not use it", explains)
     told = "TensorFlow says it is on" if facts.flag("runtime.tf32") else "nothing switches it off"
     if version is None:
         told += " in any release that knows such a GPU"
@@ -93,9 +120,13 @@ def plugins(facts: Facts) -> Setting:
 
 
 def visible_gpu_order(facts: Facts) -> Setting:
-    """What CUDA_VISIBLE_DEVICES comes to where a GPU is in use: which one is the first."""
+    """What the variables that select GPUs come to where one is in use: which one is the first."""
     used = device(facts)
-    if used.value != "gpu":
-        return Setting("visible_gpus", "none", used.trail, (), used.unread if used.value is None else "")
+    if used.value is None:
+        return Setting("visible_gpus", None, "", rocm.SELECTIONS, used.unread)
+    if used.value == "cpu":
+        return Setting("visible_gpus", "none", used.trail)
+    if rocm.is_rocm(facts):
+        return rocm.visible_gpus(facts)
     name = "CUDA_VISIBLE_DEVICES"
     return Setting("visible_gpus", facts.env(name) or "all", quoted(name, facts.env(name)), (f"env.{name}",))

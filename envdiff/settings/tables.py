@@ -80,3 +80,10 @@ def tf32_since() -> tuple[int, int]:
 def tf32_capability() -> str:
     """The lowest compute capability that has TF32."""
     return str(_defaults()["tf32"]["capability"])
+
+
+def no_tf32_on_rocm_until() -> tuple[int, int]:
+    """The last release known to ask no library of AMD's for TF32."""
+    version = as_version(_defaults()["tf32"]["not_on_rocm_until"])
+    assert version is not None
+    return minor(version)
