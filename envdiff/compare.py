@@ -72,19 +72,21 @@ def compare(left: Fingerprint, right: Fingerprint) -> Comparison:
     found: dict[str, list[Mismatch]] = {"mismatch": [], "same": [], "idle": []}
     incomparable: list[Incomparable] = []
     explained: set[str] = set()
+    left_open: set[str] = set()  # what also decides a setting that could not be concluded still tells something
     for path, one in left_settings.items():
         other = right_settings[path]
+        names = {*one.explains, *other.explains}
         if one.value is None or other.value is None:
+            left_open |= names
             if one.unread == other.unread and one.unread.partition(":")[0] in held.equal:
                 continue
             incomparable.append(_incomparable_setting(path, one, other))
             continue
-        names = set(one.explains) | set(other.explains)
         explained |= names
         kind = _kind(one, other, any(name in raw for name in names), device_differs)
         if kind:
             found[kind].append(_mismatch(path, one, other, [raw[name] for name in sorted(names) if name in raw]))
-    rest = [Mismatch(*raw[path]) for path in raw if path not in explained]
+    rest = [Mismatch(*raw[path]) for path in raw if path not in explained - left_open]
     return Comparison(
         left=left,
         right=right,
@@ -119,12 +121,13 @@ def mismatch_at(path: str, sides: Comparison) -> Mismatch | None:
 
 
 def _is_explained(path: str, sides: Comparison) -> bool:
-    """Whether a setting that was concluded on both sides accounts for the fact."""
-    return any(
-        path in one.explains or path in sides.right_settings[name].explains
+    """Whether settings account for the fact, and all that it decides were concluded on both sides."""
+    deciding = [
+        name
         for name, one in sides.left_settings.items()
-        if _both_read(name, sides.left_settings, sides.right_settings)
-    )
+        if path in one.explains or path in sides.right_settings[name].explains
+    ]
+    return bool(deciding) and all(_both_read(name, sides.left_settings, sides.right_settings) for name in deciding)
 
 
 def _kind(one: Setting, other: Setting, raw_differs: bool, device_differs: bool) -> str:
