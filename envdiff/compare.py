@@ -233,7 +233,7 @@ def _setting_reading(setting: Setting | None) -> Reading:
 
 def shown_pair(left: Reading, right: Reading) -> tuple[str, str]:
     """Both sides in words; of two long lists only what the other has not: forty equal flags hide one that counts."""
-    if isinstance(left, Value) and isinstance(right, Value):
+    if isinstance(left, Value) and isinstance(right, Value) and left != right:
         one, other = left.value, right.value
         if isinstance(one, tuple) and isinstance(other, tuple) and min(len(one), len(other)) > 3:
             return _only(one, other), _only(other, one)

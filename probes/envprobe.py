@@ -180,7 +180,9 @@ LATCHING = ("runtime.op_determinism", "runtime.op_order_determinism")
 
 WSL_FILE, AMD_FILE = "/dev/dxg", "/dev/kfd"
 NVIDIA_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/proc/driver/nvidia/version", WSL_FILE)
-GPU_FILES = NVIDIA_FILES + (AMD_FILE,)
+# The GPU of a Tegra board (Jetson), which is no PCI device and which NVIDIA's management library does not know there.
+TEGRA_FILES = ("/dev/nvhost-gpu", "/dev/nvhost-ctrl-gpu", "/dev/nvgpu")
+GPU_FILES = NVIDIA_FILES + TEGRA_FILES + (AMD_FILE,)
 WOULD_LOAD_DRIVER = "would load the GPU driver; run with --devices to allow"
 NOT_IMPORTED = "the program had not imported TensorFlow"
 ENDED = "the process ended before or while it was being read"
@@ -1630,7 +1632,8 @@ def read_nvidia(world, record):
     if world.system == "Darwin":
         return record.put("gpu.count", 0)  # Apple's are told by runtime.physical_devices
     if world.system == "Linux" and not seen:
-        return record.put("gpu.count", 0)
+        tegra = any(world.host.has(path) for path in TEGRA_FILES)
+        return read_tegra(world, record) if tegra else record.put("gpu.count", 0)
     proc_driver(world, record)
     result = run_child(lambda emit: [emit(pair) for pair in world.machine.nvml()], 10.0, world.system)
     for path, value in result.answers:
@@ -1641,6 +1644,15 @@ def read_nvidia(world, record):
         reason = result.failure or "it gave no answer"
         record.cannot("gpu", "asking NVIDIA's management library (NVML) " + reason)
     return None
+
+
+def read_tegra(world, record):
+    """The one GPU of a Jetson: the board's name, and the release of its system, which holds driver and CUDA."""
+    record.put("gpu.count", 1)
+    record.put("gpu.0.name", world.host.text_or("/proc/device-tree/model").strip("\0 \n") or "Tegra")
+    release = re.search(r"# R(\d+) .*REVISION: ([\d.]+)", world.host.text_or("/etc/nv_tegra_release"))
+    record.put("gpu.driver", "L4T %s.%s" % release.groups() if release else None)
+    record.cannot("gpu.0.compute_capability", "NVIDIA's management library does not know the GPU of a Tegra board")
 
 
 def proc_driver(world, record):
@@ -2188,12 +2200,14 @@ def read_keras(world, record):
     record.put("keras.package", name)
     record.put("keras.version", installed.version if installed else None)
     record.put("keras.generation", generation)
-    keras_config(world, record, generation)
+    # Keras of its own package had other backends until 2.3; the one inside TensorFlow never had.
+    chooses = generation == 3 or (name == "keras" and () < numbers(installed.version) < (2, 4))
+    keras_config(world, record, chooses)
     live_keras(world, record, name)
 
 
-def keras_config(world, record, generation):
-    """What keras.json and the environment come to, by Keras's own precedence."""
+def keras_config(world, record, chooses):
+    """What keras.json and the environment come to, by Keras's own precedence. ``chooses``: this Keras has backends."""
     home = world.env.get("KERAS_HOME") or os.path.join(world.home() or "/tmp", ".keras")
     text = world.files.text_or(home.replace("\\", "/") + "/keras.json")
     record.put("keras.config_file", bool(text))
@@ -2205,7 +2219,7 @@ def keras_config(world, record, generation):
     for name, default in KERAS_DEFAULTS:
         record.put("keras." + name, said.get(name, default))
     backend = world.env.get("KERAS_BACKEND") or said.get("backend") or "tensorflow"
-    record.put("keras.backend", backend if generation == 3 else "tensorflow")
+    record.put("keras.backend", backend if chooses else "tensorflow")
     record.put("keras.dtype_policy", said.get("floatx", "float32"))
 
 

@@ -291,6 +291,16 @@ def test_keras_settings_without_keras(tmp_path: Path, env, config, expected) -> 
     assert {name: record.facts["keras." + name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(("version", "backend"), [("2.3.1", "theano"), ("2.4.3", "tensorflow")])
+def test_old_keras_of_its_own_had_other_backends(tmp_path: Path, version: str, backend: str) -> None:
+    files = packages("/site", {"tensorflow": "2.2.0", "keras": version}, "tensorflow")
+    tree(tmp_path, {**files, "/home/a/.keras/keras.json": '{"backend": "theano"}'})
+    world = probe.World("static", files=probe.Files(str(tmp_path)), env={"HOME": "/home/a"}, path=["/site"])
+    record = probe.Record()
+    probe.read_keras(world, record)
+    assert record.facts["keras.backend"] == backend
+
+
 class FakeNvml:
     """One GPU that knows all answers but MIG, as NVML's functions give them: through pointers, 0 for success."""
 
@@ -327,6 +337,26 @@ def gpu_record(tmp_path: Path, answers: Any) -> Any:
     record = probe.Record()
     probe.read_gpu(world, record)
     return record
+
+
+def test_the_gpu_of_a_tegra_board_is_none_of_nvml_s(tmp_path: Path) -> None:
+    release = (
+        "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t186ref, EABI: aarch64, DATE: Sat Feb 19 17:07:00\n"
+    )
+    files = {"/dev/nvhost-gpu": "", "/proc/device-tree/model": "quill\0", "/etc/nv_tegra_release": release}
+    tree(tmp_path, files)
+    world = probe.World("static", LinuxMachine(), host=probe.Files(str(tmp_path)), env={}, path=[])
+    record = probe.Record()
+    probe.read_gpu(world, record)
+    assert record.facts == {"gpu.amd.count": 0, "gpu.count": 1, "gpu.0.name": "quill", "gpu.driver": "L4T 32.7.1"}
+    assert "Tegra" in record.unread["gpu.0.compute_capability"]
+
+
+class LinuxMachine(probe.Machine):  # type: ignore[misc, name-defined]
+    system = "Linux"
+
+    def nvml(self) -> Any:
+        raise AssertionError("there is no management library to ask")
 
 
 def test_a_gpu_is_told_by_nvml(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ CARDS = {
     "gpu.amd.1.compute_units": 60,
 }
 UNASKED = {"tensorflow.variant": "rocm"}
+OLD_KERAS = {"tensorflow.version": "2.2.0", "keras.package": "keras", "env.KERAS_BACKEND": "cntk"}
 METAL = {"tensorflow.variant": "metal", "tensorflow.plugins": ["libmetal_plugin.dylib"]}
 T4 = {**GPU, "gpu.0.name": "Tesla T4", "gpu.0.compute_capability": "7.5"}
 
@@ -207,6 +208,9 @@ def test_onednn_cannot_be_told_without_the_processor() -> None:
         ("keras_generation", {"tensorflow.version": "2.16.1", "env.TF_USE_LEGACY_KERAS": "1"}, "2 (legacy)"),
         ("keras_generation", {"tensorflow.version": "2.16.1", "env.TF_USE_LEGACY_KERAS": "TRUE"}, "3"),
         ("keras_backend", {"tensorflow.version": "2.18.0", "env.KERAS_BACKEND": "jax"}, "jax"),
+        ("keras_backend", {**OLD_KERAS, "keras.version": "2.3.1"}, "cntk"),
+        ("keras_backend", {**OLD_KERAS, "keras.version": "2.4.3"}, "tensorflow"),
+        ("keras_backend", {**OLD_KERAS, "keras.version": "2.3.1", "keras.package": "tensorflow.keras"}, "tensorflow"),
         ("keras_floatx", {"keras.floatx": "float16"}, "float16"),
         ("hash_seed", {}, "random"),
         ("hash_seed", {"env.PYTHONHASHSEED": "0"}, "0"),

@@ -54,8 +54,10 @@ def _by_rules(
     judged = [judge(mismatch, case) for mismatch in kept]
     findings, too_small = _ranked(judged, case, delta)
     if not (shown or solved(findings, delta)):
-        judged = [second_look(mismatch, one, case) for mismatch, one in zip(kept, judged, strict=True)]
-        findings, too_small = _ranked(judged, case, delta)
+        again = [second_look(mismatch, one, case) for mismatch, one in zip(kept, judged, strict=True)]
+        guessed = [one for one, before in zip(again, judged, strict=True) if one is not before]
+        guesses, smaller = ranked(gathered([one for one in guessed if isinstance(one, Finding)], case), delta)
+        judged, findings, too_small = again, (*findings, *guesses), (*too_small, *smaller)
     unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
     unread = gaps(comparison, solved=shown or solved(findings, delta))
     return Report(

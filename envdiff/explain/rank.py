@@ -88,7 +88,15 @@ def _with_delta(finding: Finding, size: Size) -> tuple[object, ...]:
     if finding.size is Size.ANY:
         # What has no size of its own is not the first guess, and no worse a one for a small difference than for a large.
         distance = min(distance, 1)
-    return (not finding.fits_delta, distance, SUSPECTS.get(size, LAYERS).index(finding.layer), *_strength(finding))
+    # What is wrong alike on both sides does not set them apart, unless it says for certain that answers move.
+    alike = finding.verdict is not Verdict.MOVES and finding.left.text == finding.right.text
+    return (
+        not finding.fits_delta,
+        alike,
+        distance,
+        SUSPECTS.get(size, LAYERS).index(finding.layer),
+        *_strength(finding),
+    )
 
 
 def _strength(finding: Finding) -> tuple[object, ...]:

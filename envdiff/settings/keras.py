@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from envdiff.settings.model import Facts, Setting, minor, quoted
+from envdiff.settings.model import Facts, Setting, as_version, minor, quoted
+
+# The release whose only backend is TensorFlow.
+LAST_OF_MANY = (2, 4)
 
 
 def generation(facts: Facts) -> Setting:
@@ -26,13 +29,15 @@ def generation(facts: Facts) -> Setting:
 
 
 def backend(facts: Facts) -> Setting:
-    """The numerical library under Keras 3."""
+    """The numerical library under Keras 3, and under Keras before 2.4 where it is a package of its own."""
     explains = ("env.KERAS_BACKEND", "keras.backend")
     used = generation(facts)
     if used.value is None:
         return Setting("keras_backend", None, "", explains, used.unread)
-    if used.value != "3":
-        return Setting("keras_backend", "tensorflow", "Keras 2 knows no other", explains)
+    version = as_version(facts.text("keras.version"))
+    old = facts.text("keras.package") == "keras" and version is not None and minor(version) < LAST_OF_MANY
+    if used.value != "3" and not old:
+        return Setting("keras_backend", "tensorflow", "this Keras 2 knows no other", explains)
     told = facts.env("KERAS_BACKEND") or facts.text("keras.backend") or "tensorflow"
     return Setting("keras_backend", told, quoted("KERAS_BACKEND", facts.env("KERAS_BACKEND")), explains)
 
