@@ -1,8 +1,11 @@
-"""A fleet as a table: a row for each kind of fingerprint, a column for each setting and fact that is not the same in all."""
+"""A fleet as a table: a row for each kind of fingerprint, a column for each setting and fact that is not the same in all.
+
+Of a row is held what it has otherwise than the first: a thousand kinds with a thousand columns have little in each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,34 +43,54 @@ class Kind:
 
 @dataclass(frozen=True)
 class Table:
-    """``rows[kind][column]`` is a number that is equal where the reading is; below 0 where there is none.
+    """``values[column][number]`` is a reading: the number is equal where the reading is, and below 0 where there is none.
 
-    ``values[column][number]`` is the reading itself.
+    ``usual[column]`` is the number of the first kind; ``others[column]`` has those of the kinds that differ from it, by
+    their numbers in the fleet.
     """
 
     kinds: tuple[Kind, ...]
     columns: tuple[str, ...]
-    rows: tuple[tuple[int, ...], ...]
-    values: tuple[tuple[Reading, ...], ...]
+    usual: tuple[int, ...]
+    others: tuple[Mapping[int, int], ...]
+    values: tuple[Sequence[Reading], ...]
 
     @cached_property
     def index(self) -> dict[str, int]:
         """The place of each column by its path."""
         return {path: at for at, path in enumerate(self.columns)}
 
+    def number(self, column: int, kind: Kind) -> int:
+        """What ``kind`` has there."""
+        return self.others[column].get(kind.at, self.usual[column])
+
 
 def table_of(gathered: Gathered) -> Table:
     """Every kind with its readings of what varies; settings are concluded once for all that must come to the same."""
     kinds = tuple(_kinds(gathered))
-    columns = _varying(kinds)
+    settings, facts = _varying(kinds)
+    columns = tuple(dict.fromkeys((*settings, *facts)))
+    index = {path: at for at, path in enumerate(columns)}
     numbers: list[dict[object, int]] = [{} for _ in columns]
     values: list[list[Reading]] = [[] for _ in columns]
-    rows = []
+    others: list[dict[int, int]] = [{} for _ in columns]
+    usual: tuple[int, ...] = ()
+    # The first kind of each blindness is asked for everything, the next ones for what they have otherwise than it.
+    known: dict[object, tuple[Kind, dict[int, int]]] = {}
     for kind in kinds:
         fingerprint = kind.fingerprint
-        readings = (reading_of(path, fingerprint, kind.settings) for path in columns)
-        rows.append(tuple(map(_number, readings, numbers, values)))
-    return Table(kinds, columns, tuple(rows), tuple(map(tuple, values)))
+        blindness = kind.blind, kind.alike.digest.withheld
+        like, row = known.get(blindness, (None, {}))
+        row = dict(row)
+        for path in columns if like is None else (*settings, *_touched(like), *_touched(kind)):
+            at = index[path]
+            row[at] = _number(reading_of(path, fingerprint, kind.settings), numbers[at], values[at])
+        usual = usual or tuple(row[at] for at in range(len(columns)))
+        row = {at: number for at, number in row.items() if number != usual[at]}
+        known.setdefault(blindness, (kind, row))
+        for at, number in row.items():
+            others[at][kind.at] = number
+    return Table(kinds, columns, usual, tuple(others), tuple(values))
 
 
 def reading_of(path: str, fingerprint: Fingerprint, settings: Settings) -> Reading:
@@ -112,14 +135,18 @@ def _sign(alike: Alike, fingerprint: Fingerprint) -> object:
     return own, gone, digest.unread, digest.withheld, fingerprint.sections
 
 
-def _varying(kinds: tuple[Kind, ...]) -> tuple[str, ...]:
-    """Settings first. A fact varies when one kind has it otherwise than the first fingerprint."""
+def _touched(kind: Kind) -> Iterator[str]:
+    """Facts that it has otherwise than the fingerprint that was read first."""
+    yield from (path for path, _ in kind.alike.digest.own)
+    yield from kind.alike.digest.gone
+
+
+def _varying(kinds: tuple[Kind, ...]) -> tuple[list[str], list[str]]:
+    """Settings and facts. A fact varies when one kind has it otherwise than the fingerprint that was read first."""
     first = kinds[0].settings
     every = {id(kind.settings): kind.settings for kind in kinds}.values()
     settings = [path for path, one in first.items() if any(other[path].value != one.value for other in every)]
-    facts = {path for kind in kinds for path, _ in kind.alike.digest.own}
-    facts.update(path for kind in kinds for path in kind.alike.digest.gone)
-    return (*settings, *sorted(facts))
+    return settings, sorted({path for kind in kinds for path in _touched(kind)})
 
 
 def _number(reading: Reading, known: dict[object, int], values: list[Reading]) -> int:

@@ -41,8 +41,7 @@ def differences(grouping: Grouping, book: Rulebook) -> dict[Cluster, Difference]
 
 
 def _difference(main: Kind, kind: Kind, grouping: Grouping, book: Rulebook, known: Known) -> Difference:
-    every = ((one, grouping.judgements.found(one, main, kind)) for one in grouping.deciding)
-    apart = [(one, found) for one, found in every if found in SAID]
+    apart = [(one, found) for one, found in grouping.found(main, kind).items() if found in SAID]
     if not apart:
         return Difference()
     case = Case(side_by_side(main, kind), book)

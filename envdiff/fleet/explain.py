@@ -71,10 +71,11 @@ def _words(
     cluster: Cluster, difference: Difference, values: Values, splits: Sequence[Split], missing: Sequence[Unread]
 ) -> str:
     """What a group is called by: its values of what sets it apart, or what it did not read."""
-    paths = [one.path for one in splits]
     if difference.known:
         paths = [*(one.about for one in difference.findings), *difference.unexplained]
-    elif missing:
+    elif not missing:
+        paths = [one.path for one in splits]
+    else:
         return ", ".join(f"{gap.path} {'not read' if gap.side == 'right' else 'read'}" for gap in missing[:IN_WORDS])
     return ", ".join(values.words(path, cluster) for path in list(dict.fromkeys(paths))[:IN_WORDS])
 

@@ -14,6 +14,7 @@ from itertools import combinations, combinations_with_replacement, islice
 from typing import TypeVar
 
 from envdiff.fleet.columns import Kind
+from envdiff.fleet.positions import Deciding, Positions
 from envdiff.fleet.questions import Found, Question
 
 T = TypeVar("T")
@@ -41,85 +42,80 @@ class Grouping:
     """
 
     clusters: tuple[Cluster, ...]
-    deciding: tuple[Question, ...]
+    deciding: Deciding
     examples: Mapping[Question, Mapping[Found, tuple[Kind, Kind]]]
     judgements: Judgements
 
+    def found(self, one: Kind, other: Kind) -> dict[Question, Found]:
+        """What the deciding questions find between two kinds, without those that can find nothing."""
+        between = self.deciding.between(one, other)
+        return {question: self.judgements.found(question, one, other) for question in between}
+
     def say(self, one: Cluster, other: Cluster) -> set[Found]:
-        """Everything that the deciding questions find between two clusters."""
-        return {self.judgements.found(question, one.kinds[0], other.kinds[0]) for question in self.deciding}
+        """Everything that the deciding questions find between two clusters, if they find anything."""
+        return set(self.found(one.kinds[0], other.kinds[0]).values())
 
 
 @dataclass(frozen=True)
 class Judgements:
-    """Answers to questions, asked once a pair of situations."""
+    """Answers to questions, asked once for all pairs in the same situations."""
 
+    positions: Mapping[Question, Positions]
     _known: dict[object, Found] = field(default_factory=dict)
 
     def found(self, question: Question, left: Kind, right: Kind) -> Found:
         """What ``question`` says of the two."""
-        one, other = question.own(left), question.own(right)
-        if one is None or other is None or one == other:
+        one, other = self.positions[question].between(left, right)
+        if one.own is None or other.own is None or one.own == other.own:
             return Found.NOTHING
-        sides = question.situation(left), question.situation(right)
-        known = self._known.get((question, *sides))
+        case = question, one.situation.beside(other.situation)
+        known = self._known.get(case)
         if known is None:
-            known = question.found(left, right)
-            self._known[question, *sides] = self._known[question, sides[1], sides[0]] = known
+            known = self._known[case] = question.found(left, right)
         return known
 
 
 def grouped(kinds: Sequence[Kind], questions: Sequence[Question]) -> Grouping:
     """The groups, whatever the order of ``kinds`` and however many fingerprints each has."""
-    judgements = Judgements()
-    examples = {question: _examples(question, kinds, judgements) for question in questions}
-    deciding = tuple(question for question, found in examples.items() if set(found) & APART)
-    certain = tuple(question for question in deciding if set(examples[question]) <= APART)
+    positions = {question: Positions(question, kinds) for question in questions}
+    judgements = Judgements(positions)
+    examples = {question: _examples(question, judgements) for question in questions}
+    deciding = Deciding(kinds, [positions[question] for question, found in examples.items() if set(found) & APART])
+    certain = frozenset(question for question, found in examples.items() if set(found) <= APART)
     # Kinds that no question can tell apart are one cell.
-    cells = _split(kinds, lambda kind: tuple((one.own(kind), one.situation(kind)) for one in deciding))
-    told = [cell for cell in cells if not _lacks(cell, deciding)]
-    untold = [kind for cell in cells if _lacks(cell, deciding) for kind in cell]
+    cells = _split(kinds, deciding.position)
+    told = [cell for cell in cells if not deciding.lacks(cell[0])]
+    untold = [kind for cell in cells if deciding.lacks(cell[0]) for kind in cell]
     groups = [
-        *_split(untold, lambda kind: tuple(one.own(kind) for one in deciding)),
+        *_split(untold, deciding.own),
         # Kinds that a certain question tells apart need not be held against each other.
         *(
             [kind for cell in twins for kind in cell]
-            for bucket in _split(told, lambda cell: tuple(one.own(cell[0]) for one in certain))
+            for bucket in _split(told, lambda cell: deciding.own(cell[0], certain))
             for twins in _twins(bucket, deciding, judgements)
         ),
     ]
-    clusters = [Cluster(_by_size(group), _lacks(group, deciding)) for group in groups]
+    clusters = [Cluster(_by_size(group), deciding.lacks(group[0])) for group in groups]
     clusters.sort(key=lambda one: (-one.count, one.kinds[0].alike.sample.path))
     main = next((one for one in clusters if not one.lacks), clusters[0])
     return Grouping((main, *(one for one in clusters if one is not main)), deciding, examples, judgements)
 
 
-def _examples(question: Question, kinds: Sequence[Kind], judgements: Judgements) -> dict[Found, tuple[Kind, Kind]]:
+def _examples(question: Question, judgements: Judgements) -> dict[Found, tuple[Kind, Kind]]:
     """Everything that the question finds: one pair is asked for each two situations."""
     by_situation: dict[Hashable, dict[Hashable, Kind]] = {}
-    for kind in kinds:
-        own = question.own(kind)
-        if own is not None:
-            by_situation.setdefault(question.situation(kind), {}).setdefault(own, kind)
+    for kind, position in judgements.positions[question].each():
+        if position.own is not None:
+            by_situation.setdefault(position.situation, {}).setdefault(position.own, kind)
     found: dict[Found, tuple[Kind, Kind]] = {}
-    for one, other in combinations_with_replacement(by_situation.values(), 2):
-        pair = _differing(one, other)
-        if pair is not None:
+    # Two values of each situation are enough to find a pair that differs.
+    seen = [(tuple(islice(each, 2)), each) for each in by_situation.values()]
+    for (values, kinds), (others, beside) in combinations_with_replacement(seen, 2):
+        if values != others or len(values) > 1:
+            own, other = next((own, other) for own in values for other in others if own != other)
+            pair = kinds[own], beside[other]
             found.setdefault(judgements.found(question, *pair), pair)
     return found
-
-
-def _differing(one: dict[Hashable, Kind], other: dict[Hashable, Kind]) -> tuple[Kind, Kind] | None:
-    """A kind of each that differ; two values of each are enough to find them."""
-    for left in islice(one, 2):
-        for right in islice(other, 2):
-            if left != right:
-                return one[left], other[right]
-    return None
-
-
-def _lacks(kinds: Sequence[Kind], deciding: Sequence[Question]) -> tuple[Question, ...]:
-    return tuple(question for question in deciding if question.own(kinds[0]) is None)
 
 
 def _split(items: Iterable[T], by: Callable[[T], Hashable]) -> list[list[T]]:
@@ -129,11 +125,12 @@ def _split(items: Iterable[T], by: Callable[[T], Hashable]) -> list[list[T]]:
     return list(found.values())
 
 
-def _twins(cells: Sequence[list[Kind]], deciding: Sequence[Question], judgements: Judgements) -> list[list[list[Kind]]]:
+def _twins(cells: Sequence[list[Kind]], deciding: Deciding, judgements: Judgements) -> list[list[list[Kind]]]:
     """Cells that are equal to each other and to the same others."""
     near: list[set[int]] = [{at} for at in range(len(cells))]
     for (at, one), (beside, other) in combinations(enumerate(cells), 2):
-        if not any(judgements.found(question, one[0], other[0]) in APART for question in deciding):
+        between = deciding.between(one[0], other[0])
+        if not any(judgements.found(question, one[0], other[0]) in APART for question in between):
             near[at].add(beside)
             near[beside].add(at)
     by_neighbours = _split(range(len(cells)), lambda at: frozenset(near[at]))

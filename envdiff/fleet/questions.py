@@ -7,7 +7,7 @@ judgements as there are situations, and not half a million reports.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -18,7 +18,7 @@ from envdiff.explain.gaps import gaps
 from envdiff.explain.judge import Case, Judged, judge
 from envdiff.explain.model import needs_hold
 from envdiff.fleet.columns import UNREAD, WITHHELD, Kind, Table, side_by_side
-from envdiff.fleet.sight import Sight, View
+from envdiff.fleet.sight import Sight, Situation, View
 from envdiff.report import Finding, Unexplained, Unread
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.conditions import holds
@@ -42,11 +42,15 @@ class Question(Protocol):
         """The setting, the fact or the rule that it is about."""
         ...
 
+    def unlike(self) -> Iterable[int]:
+        """The numbers of all kinds that may have another ``own`` or another ``situation`` than the first."""
+        ...
+
     def own(self, kind: Kind) -> Hashable:
         """What the kind itself has, or None where that was not read."""
         ...
 
-    def situation(self, kind: Kind) -> Hashable:
+    def situation(self, kind: Kind) -> Situation:
         """All else that :meth:`found` can see of the kind."""
         ...
 
@@ -60,7 +64,7 @@ def questions(table: Table, book: Rulebook, ignore: Mapping[str, str]) -> tuple[
     sight = Sight(table, book, ignored=bool(ignore))
     columns = [Column(path, at, table, book, ignore, sight.on(path)) for at, path in enumerate(table.columns)]
     standing = [Standing(rule, sight.on_rule(rule)) for rule in book.standing]
-    return (*columns, *standing, Blind())
+    return (*columns, *standing, Blind(table.kinds))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +78,14 @@ class Column:
     ignore: Mapping[str, str]
     view: View
 
+    def unlike(self) -> Iterable[int]:
+        return self.view.unlike.union(self.table.others[self.at])
+
     def own(self, kind: Kind) -> Hashable:
-        number = self.table.rows[kind.at][self.at]
+        number = self.table.number(self.at, kind)
         return None if number in (UNREAD, WITHHELD) else number
 
-    def situation(self, kind: Kind) -> Hashable:
+    def situation(self, kind: Kind) -> Situation:
         return self.view.of(kind)
 
     def found(self, left: Kind, right: Kind) -> Found:
@@ -108,11 +115,14 @@ class Standing:
     def path(self) -> str:
         return self.rule.about[0]
 
+    def unlike(self) -> Iterable[int]:
+        return self.view.unlike
+
     def own(self, kind: Kind) -> Hashable:
         # Kinds in one situation are one case to the rule.
         return self.situation(kind)
 
-    def situation(self, kind: Kind) -> Hashable:
+    def situation(self, kind: Kind) -> Situation:
         return self.view.of(kind)
 
     def found(self, left: Kind, right: Kind) -> Found:
@@ -129,13 +139,17 @@ class Standing:
 class Blind:
     """What could not be read, where that is not the same in all kinds."""
 
+    kinds: Sequence[Kind]
     path: str = "unread"
+
+    def unlike(self) -> Iterable[int]:
+        return (kind.at for kind in self.kinds if kind.blind != self.kinds[0].blind)
 
     def own(self, kind: Kind) -> Hashable:
         return kind.blind
 
-    def situation(self, kind: Kind) -> Hashable:
-        return kind.blind
+    def situation(self, kind: Kind) -> Situation:
+        return Situation(kind.blind)
 
     def found(self, left: Kind, right: Kind) -> Found:
         return Found.UNREAD if missing(left, right) else Found.NOTHING

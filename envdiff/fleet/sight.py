@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from operator import eq
+from typing import NamedTuple
 
 from envdiff.explain.model import needs_read
 from envdiff.fingerprint import Reading, Unread, Withheld
 from envdiff.fleet.columns import UNREAD, WITHHELD, Kind, Table
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.conditions import Look, looks
-from envdiff.settings import NOT_APPLICABLE
+from envdiff.settings import NOT_APPLICABLE, Setting
 
 MISSING: dict[int, Reading] = {UNREAD: Unread(""), WITHHELD: Withheld("")}
+
+
+class Situation(NamedTuple):
+    """What can be seen of one kind. Of ``compared`` it only counts whether another kind has the same."""
+
+    seen: Hashable
+    compared: tuple[Reading, ...] = ()
+
+    def beside(self, other: Situation) -> Hashable:
+        """Equal for two pairs that are judged alike, whichever of the two is on the left."""
+        return frozenset((self.seen, other.seen)), *map(eq, self.compared, other.compared)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,39 +41,44 @@ class Glance:
 class View:
     """All that a judgement on one path can see of a kind, besides that two kinds differ in it.
 
-    ``whole`` are columns that count with all they say, ``glances`` what conditions want to know of others. ``decides`` are
-    the settings that may account for the path; of them it counts whether they do.
+    ``whole`` are columns that count with all they say, ``glances`` what conditions want to know of others, ``compared``
+    columns that conditions hold against each other. ``decides`` are the settings that may account for the path; of them it
+    counts whether they do. ``unlike`` are the numbers of all kinds that may look otherwise than the first.
     """
 
     table: Table
     path: str
     whole: tuple[int, ...]
     glances: tuple[Glance, ...]
+    compared: tuple[int, ...]
     decides: tuple[str, ...]
+    unlike: frozenset[int]
 
-    def of(self, kind: Kind) -> Hashable:
+    def of(self, kind: Kind) -> Situation:
         """Equal for kinds that are judged alike."""
-        if not (self.whole or self.glances or self.decides):
-            return kind.entry
-        row = self.table.rows[kind.at]
-        accounts = tuple(_accounts(kind, name, self.path) for name in self.decides)
-        return (
+        if not (self.whole or self.glances or self.compared or self.decides):
+            return Situation(kind.entry)
+        readings = tuple(self._reading(at, self.table.number(at, kind)) for at in self.compared)
+        seen = (
             kind.entry,
-            accounts,
-            *(row[at] for at in self.whole),
-            *(self._glance(row, one) for one in self.glances),
+            *(_accounts(kind.settings[name], self.path) for name in self.decides),
+            *(self.table.number(at, kind) for at in self.whole),
+            *(self._glance(kind, one) for one in self.glances),
+            *(one if isinstance(one, Unread | Withheld) else None for one in readings),
         )
+        return Situation(seen, readings)
 
-    def _glance(self, row: tuple[int, ...], glance: Glance) -> Hashable:
-        number = row[glance.at]
+    def _reading(self, column: int, number: int) -> Reading:
+        return MISSING[number] if number < 0 else self.table.values[column][number]
+
+    def _glance(self, kind: Kind, glance: Glance) -> Hashable:
+        number = self.table.number(glance.at, kind)
         if number not in glance.seen:
-            reading = MISSING[number] if number < 0 else self.table.values[glance.at][number]
-            glance.seen[number] = glance.look.sees(reading)
+            glance.seen[number] = glance.look.sees(self._reading(glance.at, number))
         return glance.seen[number]
 
 
-def _accounts(kind: Kind, name: str, path: str) -> Hashable:
-    setting = kind.settings[name]
+def _accounts(setting: Setting, path: str) -> Hashable:
     return setting.value is not None, path in setting.explains
 
 
@@ -74,13 +92,24 @@ class Sight:
         self._explains: dict[str, set[str]] = {}
         self._decides: dict[str, set[str]] = {}
         self._idle: set[str] = set()
-        for settings in {id(kind.settings): kind.settings for kind in table.kinds}.values():
-            for path, setting in settings.items():
-                self._explains.setdefault(path, set()).update(setting.explains)
-                if setting.value == NOT_APPLICABLE:
-                    self._idle.add(path)
-                for fact in setting.explains:
-                    self._decides.setdefault(fact, set()).add(path)
+        first = table.kinds[0]
+        self._entered = frozenset(kind.at for kind in table.kinds if kind.entry != first.entry)
+        # By setting, where it is not what it is in the first kind.
+        self._concluded: dict[str, set[int]] = {}
+        for path, setting in first.settings.items():
+            self._add(path, setting)
+        for kind in table.kinds:
+            for path, setting in kind.settings.items():
+                if setting is not first.settings[path]:
+                    self._concluded.setdefault(path, set()).add(kind.at)
+                    self._add(path, setting)
+
+    def _add(self, path: str, setting: Setting) -> None:
+        self._explains.setdefault(path, set()).update(setting.explains)
+        if setting.value == NOT_APPLICABLE:
+            self._idle.add(path)
+        for fact in setting.explains:
+            self._decides.setdefault(fact, set()).add(path)
 
     def on(self, path: str) -> View:
         """For a mismatch at ``path``."""
@@ -103,11 +132,18 @@ class Sight:
 
     def _view(self, path: str, whole: set[str], rules: list[Rule], decides: tuple[str, ...]) -> View:
         whole = whole.union(*(needs_read(rule.needs) for rule in rules))
-        glances = {}
+        glances, compared = {}, set()
         for look in (look for rule in rules for look in looks(rule.when)):
             at = self._table.index.get(look.path)
-            # That the two differ in the path itself is what is asked about.
-            if at is not None and not (look.path == path and look.compares):
+            if at is None:
+                continue
+            if not look.compares:
                 glances[look.word, look.path, str(look.wanted)] = Glance(at, look, {})
+            elif look.path != path:  # that the two differ in the path itself is what is asked about
+                compared.add(at)
         columns = tuple(sorted(self._table.index[one] for one in whole if one in self._table.index))
-        return View(self._table, path, columns, tuple(glances.values()), decides)
+        seen = {*columns, *compared, *(glance.at for glance in glances.values())}
+        unlike = self._entered.union(
+            *(self._table.others[at] for at in seen), *(self._concluded.get(name, ()) for name in decides)
+        )
+        return View(self._table, path, columns, tuple(glances.values()), tuple(sorted(compared)), decides, unlike)

@@ -103,13 +103,12 @@ def _last_value(flags: list[str], name: str) -> str | None:
 def grappler(facts: Facts) -> Setting:
     """Graph optimisations that the program switched away from their defaults."""
     prefix = "runtime.grappler."
-    changed = {}
-    for path, value in facts.fingerprint.facts.items():
-        if path.startswith(prefix) and not (
-            path.endswith((".disable_model_pruning", ".disable_meta_optimizer")) and not value
-        ):
-            changed[path.removeprefix(prefix)] = "on" if value is True else "off" if value is False else str(value)
     explains = tuple(sorted(path for path in facts.fingerprint.facts if path.startswith(prefix)))
+    changed = {}
+    for path in explains:
+        value = facts.value(path)
+        if value or not path.endswith((".disable_model_pruning", ".disable_meta_optimizer")):
+            changed[path.removeprefix(prefix)] = "on" if value is True else "off" if value is False else str(value)
     if not changed and facts.text("runtime.onednn") is None:
         unread = facts.why_unread("runtime.grappler.disable_meta_optimizer")
         if unread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -79,6 +80,7 @@ class Facts(NamedTuple):
 LONGEST_VERSION = 200  # characters; a number of thousands of digits is no number to Python either
 
 
+@lru_cache(maxsize=256)
 def as_version(text: str | None) -> Version | None:
     """``text`` as a version, or None; vendor suffixes that are no version (``2.4.1+nv-weird``) are cut off."""
     if text is None or len(text) > LONGEST_VERSION:

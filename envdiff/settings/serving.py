@@ -31,9 +31,9 @@ def rewriter(facts: Facts, name: str) -> str | None:
 
 def batching(facts: Facts) -> Setting:
     """Whether requests of different clients are joined into one run, and with which parameters."""
-    explains = _below(facts, "serving.batching") + _flags("enable_batching", "batching_parameters_file")
     if not serves(facts):
         return Setting("serving_batching", "off", NO_SERVER)
+    explains = _below(facts, "serving.batching") + _flags("enable_batching", "batching_parameters_file")
     state = facts.text("serving.batching")
     if state is None:
         return Setting("serving_batching", None, "", explains, facts.why_unread("serving.batching") or "not told")
@@ -60,9 +60,9 @@ def padding(facts: Facts) -> Setting:
 
 def session(facts: Facts) -> Setting:
     """Options of the session other than threads, after flags have written over the file."""
-    explains = _below(facts, "serving.session")
     if not serves(facts):
         return Setting("serving_session", "default", NO_SERVER)
+    explains = _below(facts, "serving.session")
     unread = facts.why_unread("serving.session")
     if unread:
         return Setting("serving_session", None, "", explains, unread)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from packaging.version import Version
 
+from envdiff.fingerprint import Absent
 from envdiff.settings.devices import device
 from envdiff.settings.model import Facts, Setting, minor, quoted, tensorflow_bool
 from envdiff.settings.onednn import onednn
@@ -45,23 +46,36 @@ class Surroundings(NamedTuple):
 def variable_settings(facts: Facts) -> tuple[Setting, ...]:
     """One setting a row; a row whose variable is not set and has nothing to act on is still given, as ``n/a``."""
     around = Surroundings(facts.version(), device(facts), onednn(facts))
-    return tuple(_setting(row, facts, around) for row in variables())
+    return tuple(
+        unset if isinstance(facts.fingerprint.reading(unset.explains[0]), Absent) else _setting(row, facts, around)
+        for row, unset in _unset(around)
+    )
+
+
+@lru_cache(maxsize=32)
+def _unset(around: Surroundings) -> tuple[tuple[Variable, Setting], ...]:
+    """Every row with what it comes to where its variable is not set: nearly all of them, nearly everywhere."""
+    return tuple((row, _concluded(row, None, around)) for row in variables())
 
 
 def _setting(row: Variable, facts: Facts, around: Surroundings) -> Setting:
-    name, path = f"variable.{row.name}", f"env.{row.name}"
+    path = f"env.{row.name}"
     unread = facts.why_unread(path)
     if unread:
-        return Setting(name, None, "", (path,), unread)
-    text = facts.env(row.name)
+        return Setting(f"variable.{row.name}", None, "", (path,), unread)
+    return _concluded(row, facts.env(row.name), around)
+
+
+def _concluded(row: Variable, text: str | None, around: Surroundings) -> Setting:
+    name, explains = f"variable.{row.name}", (f"env.{row.name}",)
     idle = _why_idle(row, around)
     if idle:
-        return Setting(name, NOT_APPLICABLE, idle, (path,))
+        return Setting(name, NOT_APPLICABLE, idle, explains)
     missing = _why_not_known(row, around)
     if missing and text is not None:
-        return Setting(name, None, "", (path,), missing)
+        return Setting(name, None, "", explains, missing)
     value, trail = _read(row, text)
-    return Setting(name, value, trail, (path,))
+    return Setting(name, value, trail, explains)
 
 
 def _why_idle(row: Variable, around: Surroundings) -> str:

@@ -4,8 +4,7 @@ python tests/bench/bench_fleet.py [--rounds N] [--version V] [-o ratios.json]
 
 Replicas are one real capture each, with what is never the same twice (identity, start), harmless differences, and one in
 fifty that is odd. The nodes of the mixed fleet have one of several processors, models, package sets and thread counts.
-Of the strangers no two have the same weights, packages or processor; they are here to show
-that the worst case is slow and not endless.
+Of the strangers no two have the same weights, packages or processor: the worst case, which has a thousand of everything.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ RATIOS = (
     Ratio("1,000 replicas / json.load of each (CPU)", "1,000 replicas", "json.load of 1,000 replicas", 10),
     Ratio("1,000 replicas to HTML / json.load of each (CPU)", "replicas to HTML", "json.load of 1,000 replicas", 10),
     Ratio("1,000 mixed nodes / json.load of each (CPU)", "1,000 mixed", "json.load of 1,000 mixed", 10),
-    Ratio("1,000 strangers / json.load of each (CPU)", "1,000 strangers", "json.load of 1,000 strangers", 150),
+    Ratio("1,000 strangers / json.load of each (CPU)", "1,000 strangers", "json.load of 1,000 strangers", 40),
     Ratio("1,000 replicas / 100 replicas (memory)", "1,000 replicas", "100 replicas", 1.1, "peak"),
     Ratio("1,000 mixed nodes / 100 mixed nodes (memory)", "1,000 mixed", "100 mixed", 1.1, "peak"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,30 @@ from fleets import by_reports
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envdiff.fingerprint import Fingerprint
-from envdiff.fleet.columns import table_of
+from envdiff.fingerprint import Fingerprint, Unread, Withheld
+from envdiff.fleet.columns import UNREAD, WITHHELD, Table, reading_of, table_of
 from envdiff.fleet.gather import Weave
-from envdiff.fleet.group import Grouping, grouped
+from envdiff.fleet.group import Grouping, Judgements, grouped
 from envdiff.fleet.harmless import NOT_FOR_SETTINGS, Harmless
-from envdiff.fleet.questions import questions
+from envdiff.fleet.positions import Positions
+from envdiff.fleet.questions import Found, questions
 from envdiff.rulebook.conditions import check, looks
 from envdiff.settings import settings_of
 
 RULES = Path(__file__).parent.parent / "rules"
 
 
-def grouping(fleet: Sequence[Fingerprint], ignore: dict[str, str] | None = None) -> Grouping:
+def table_with(fleet: Sequence[Fingerprint], names: Sequence[int]) -> Table:
     weave = Weave(Harmless(BOOK))
-    for number, one in enumerate(fleet):
-        weave.add(one, str(number))
-    table = table_of(weave.gathered(()))
+    for name, one in zip(names, fleet, strict=True):
+        weave.add(one, str(name))
+    return table_of(weave.gathered(()))
+
+
+def grouping(
+    fleet: Sequence[Fingerprint], ignore: dict[str, str] | None = None, names: Sequence[int] | None = None
+) -> Grouping:
+    table = table_with(fleet, names or range(len(fleet)))
     return grouped(table.kinds, questions(table, BOOK, ignore or {}))
 
 
@@ -44,17 +52,17 @@ def numbers(found: Grouping) -> dict[frozenset[int], bool]:
 # --- against whole reports ----------------------------------------------------------------------------------
 
 
-def _cases() -> list[dict[str, Any]]:
+def _cases(name: str = "*.yaml") -> list[dict[str, Any]]:
     """Both sides of every example that a rule was written with: whatever rules look at is in one of them."""
     sides = []
-    for file in sorted(RULES.glob("*.yaml")):
+    for file in sorted(RULES.glob(name)):
         for case in yaml.safe_load(file.read_text(encoding="utf-8")).values():
             sides += [dict(case.get(side) or {}) for side in ("left", "right")]
     return sides
 
 
 CASES = _cases()
-UNREAD = ("cpu", "env", "gpu", "runtime", "packages", "cpu.flags", "tensorflow", "env.TF_ENABLE_ONEDNN_OPTS")
+SECTIONS = ("cpu", "env", "gpu", "runtime", "packages", "cpu.flags", "tensorflow", "env.TF_ENABLE_ONEDNN_OPTS")
 BASES = (BASE, {**BASE, **GPU})
 
 
@@ -73,7 +81,7 @@ def laid(base: dict[str, Any], patches: Sequence[dict[str, Any]], prefixes: Sequ
 def fleets(draw: st.DrawFn) -> list[Fingerprint]:
     """A few causes, and fingerprints that have some of them."""
     patches = draw(st.lists(st.sampled_from(CASES), min_size=1, max_size=4))
-    prefixes = draw(st.lists(st.sampled_from(UNREAD), max_size=2, unique=True))
+    prefixes = draw(st.lists(st.sampled_from(SECTIONS), max_size=2, unique=True))
     one = st.builds(
         laid, st.sampled_from(BASES[: draw(st.integers(1, 2))]),
         st.lists(st.sampled_from(patches), max_size=3), st.lists(st.sampled_from(prefixes or ["gpu"]), max_size=1),
@@ -120,6 +128,59 @@ def test_one_more_of_the_same_changes_only_counts(fleet: list[Fingerprint], data
 @given(fleets())
 def test_every_fingerprint_is_in_one_group(fleet: list[Fingerprint]) -> None:
     assert sorted(at for group in numbers(grouping(fleet)) for at in group) == list(range(len(fleet)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(fleets(), st.data())
+def test_the_names_of_files_do_not_matter(fleet: list[Fingerprint], data: st.DataObject) -> None:
+    names = data.draw(st.permutations(range(len(fleet))))
+    renamed = numbers(grouping(fleet, names=names))
+
+    assert {frozenset(names.index(name) for name in group): told for group, told in renamed.items()} == numbers(
+        grouping(fleet)
+    )
+
+
+# --- only what differs is held ------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=60)
+@given(fleets(), st.data())
+def test_a_table_has_what_each_fingerprint_gives(fleet: list[Fingerprint], data: st.DataObject) -> None:
+    table = table_with(fleet, data.draw(st.permutations(range(len(fleet)))))
+    for (at, path), kind in product(enumerate(table.columns), table.kinds):
+        number, reading = table.number(at, kind), reading_of(path, kind.fingerprint, kind.settings)
+        held = {UNREAD: Unread, WITHHELD: Withheld}.get(number)
+        assert isinstance(reading, held) if held else table.values[at][number] == reading
+
+
+@settings(deadline=None, max_examples=60)
+@given(fleets(), st.data(), st.booleans())
+def test_what_is_not_asked_again_has_the_answer_that_it_was_given(
+    fleet: list[Fingerprint], data: st.DataObject, ignored: bool
+) -> None:
+    table = table_with(fleet, data.draw(st.permutations(range(len(fleet)))))
+    assert not answered_otherwise(table, {"env.TF_*": "known"} if ignored else {})
+
+
+def test_nor_is_it_otherwise_where_conditions_hold_the_two_sides_against_each_other() -> None:
+    for rule in BOOK.rules:
+        if any(look.compares for look in looks(rule.when)) and (RULES / f"{rule.id}.yaml").exists():
+            fleet = [laid(BASE, [side], ()) for side in _cases(f"{rule.id}.yaml")]
+            assert not answered_otherwise(table_with(fleet, range(len(fleet))), {})
+
+
+def answered_otherwise(table: Table, ignore: dict[str, str]) -> list[tuple[str, int, int]]:
+    """Questions, with two kinds each, that are answered otherwise than when they are asked for just these."""
+    every = questions(table, BOOK, ignore)
+    judgements = Judgements({question: Positions(question, table.kinds) for question in every})
+    found = []
+    for question, one, other in product(every, table.kinds, table.kinds):
+        own = question.own(one), question.own(other)
+        answer = Found.NOTHING if None in own or own[0] == own[1] else question.found(one, other)
+        if judgements.found(question, one, other) is not answer:
+            found.append((question.path, one.at, other.at))
+    return found
 
 
 # --- by example ---------------------------------------------------------------------------------------------
