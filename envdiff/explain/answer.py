@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envdiff.compare import Comparison
+from envdiff.explain.judge import NO_PROGRAM
 from envdiff.explain.rank import size_of, solved
 from envdiff.fingerprint import Fingerprint, show
 from envdiff.report import Answer, Delta, Finding, RuledOut, Side, Size, Steadiness, Unexplained, Unread, Verdict
@@ -88,6 +89,8 @@ def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
         word = "will" if first.verdict is Verdict.MOVES else "can"
         return f"These two {word} predict differently: {title}. {EXPECT[first.size]}.{others}"
     said = f"The answers differ by up to {_largest(delta)}."
+    if NO_PROGRAM in first.because:
+        return f"{said} Nothing that was captured explains it; a program that prepares the input could: {title}.{others}"
     if first.verdict is Verdict.MOVES or solved((first,), delta):
         return f"{said} The cause that fits best: {title}.{others}"
     return f"{said} This could explain it, though it usually moves less: {title}.{others}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from operator import eq
 from typing import NamedTuple
@@ -130,7 +130,7 @@ class Sight:
         """For a rule that looks at every pair."""
         return self._view(rule.id, set(), [rule], ())
 
-    def _view(self, path: str, whole: set[str], rules: list[Rule], decides: tuple[str, ...]) -> View:
+    def _view(self, path: str, whole: set[str], rules: Sequence[Rule], decides: tuple[str, ...]) -> View:
         whole = whole.union(*(needs_read(rule.needs) for rule in rules))
         glances, compared = {}, set()
         for look in (look for rule in rules for look in looks(rule.when)):

@@ -118,10 +118,15 @@ def _measured(delta: Delta | None) -> Iterable[Pair]:
     yield Pair("Stated" if delta.stated else "Measured", tuple(lines))
 
 
+def _output_name(name: str) -> Line:
+    """A difference that was stated by hand is of no output by name."""
+    return value(name) if name else plain("the answer")
+
+
 def _output_in_short(name: str, output: OutputDelta) -> Line:
     relative = "" if output.max_rel is None else f" ({number(output.max_rel)} of its range)"
     flips = "" if output.flips is None else f"; {output.flips:,} of {count(output.rows, 'label flips', 'labels flip')}"
-    return (*value(shorten(name, LABEL)), *plain(f" differs by up to {number(output.max_abs)}{relative}{flips}"))
+    return (*_output_name(shorten(name, LABEL)), *plain(f" differs by up to {number(output.max_abs)}{relative}{flips}"))
 
 
 def _action(report: Report) -> Iterable[Pair]:
@@ -173,7 +178,7 @@ def _sides(report: Report) -> Section:
 
 def _delta(delta: Delta) -> Section:
     headers = ("output", "largest", "of its range", "median", "ULP", "changed", "labels flip")
-    rows = tuple((value(name), *map(plain, _output(each))) for name, each in delta.outputs.items())
+    rows = tuple((_output_name(name), *map(plain, _output(each))) for name, each in delta.outputs.items())
     origin = "Stated by hand, not measured. " if delta.stated else ""
     lead = prose(origin + AGREEMENT.get(delta.steadiness, delta.steadiness), TRAIL)
     table = Table(headers, rows, frozenset(range(1, len(headers))))

@@ -52,6 +52,7 @@ class Rulebook:
         self._entries = entries
         self._rules = FromText(rules, rule_from)
         self.tables: Mapping[str, ChangeTable] = FromText(tables, table_from)
+        self._about: dict[str, tuple[Rule, ...]] = {}
 
     def __getitem__(self, rule_id: str) -> Rule:
         if rule_id not in self._rules:
@@ -74,8 +75,13 @@ class Rulebook:
         """Rules that look at every pair, whether or not the sides differ in what they are about."""
         return tuple(self._rules[entry.id] for entry in self._entries if entry.standing)
 
-    def about(self, path: str) -> list[Rule]:
+    def about(self, path: str) -> tuple[Rule, ...]:
         """Rules that speak of ``path``, the most specific first: by name, by longer pattern, by more conditions."""
+        if path not in self._about:  # a fleet asks for the same paths again and again
+            self._about[path] = tuple(self._rules[entry.id] for entry in self._entries_about(path))
+        return self._about[path]
+
+    def _entries_about(self, path: str) -> list[Entry]:
         named = [(len(path) + 1, entry) for entry in self._by_path.get(path, ())]
         named += [
             (len(glob), entry)
@@ -84,7 +90,7 @@ class Rulebook:
             if path.startswith(start) and fnmatch.fnmatchcase(path, glob)
         ]
         named.sort(key=lambda pair: (-pair[0], -pair[1].condition, pair[1].id))
-        return [self._rules[entry.id] for _, entry in named]
+        return [entry for _, entry in named]
 
     @cached_property
     def _by_path(self) -> dict[str, list[Entry]]:
