@@ -90,7 +90,9 @@ def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
         return f"These two {word} predict differently: {title}. {EXPECT[first.size]}.{others}"
     said = f"The answers differ by up to {_largest(delta)}."
     if NO_PROGRAM in first.because:
-        return f"{said} Nothing that was captured explains it; a program that prepares the input could: {title}.{others}"
+        return (
+            f"{said} Nothing that was captured explains it; a program that prepares the input could: {title}.{others}"
+        )
     if first.verdict is Verdict.MOVES or solved((first,), delta):
         return f"{said} The cause that fits best: {title}.{others}"
     return f"{said} This could explain it, though it usually moves less: {title}.{others}"

@@ -21,7 +21,7 @@ SUSPECTS = {
     Size.VISIBLE: LAYERS,
 }
 # Layers whose findings can say why one GPU answers otherwise at each call and another does not.
-RACING = ("behaviour", "kernels")
+RACING = ("precision", "behaviour", "kernels")
 # A row whose top two classes are this close flips its label without the cause being large.
 FLIP_SHARE = 0.01
 
