@@ -126,6 +126,13 @@ def test_a_folder_of_own_rules_joins_the_book(tmp_path: Path) -> None:
         load_rulebook([tmp_path / "none"])
 
 
+@pytest.mark.parametrize("more", ["covers: [nobody]", "unsolved: nobody"])
+def test_a_rule_names_rules_that_exist(tmp_path: Path, more: str) -> None:
+    (tmp_path / "sample.yaml").write_text(GOOD.replace("layer: host", f"layer: host\n{more}"), encoding="utf-8")
+    with pytest.raises(UnusableInput, match="there is no rule 'nobody'"):
+        load_rulebook([tmp_path])
+
+
 def test_an_id_is_used_once(tmp_path: Path) -> None:
     twin = BOOK.rules[0].id
     (tmp_path / f"{twin}.yaml").write_text(GOOD.replace("id: sample", f"id: {twin}"), encoding="utf-8")

@@ -18,7 +18,7 @@ LARGEST = 1 << 20  # bytes of a file
 DEEPEST = 30
 OWN = str(Path(__file__).parent) + os.sep
 # Part of the cache: raise it when the plain form of a rule changes.
-FORMAT = 5
+FORMAT = 6
 
 
 def load_rulebook(folders: Sequence[Path] = (), *, cache: Path | None = None) -> Rulebook:
@@ -109,6 +109,10 @@ def _validated(rule_files: list[str], table_files: list[str]) -> bytes:
         if rule["changes"] is not None and rule["changes"] not in known:
             raise UnusableInput(f"changes: there is no table {rule['changes']!r}", subject=file)
         rules.append(rule)
+    for rule in rules:
+        for name in (*rule["covers"], *([rule["unsolved"]] if rule["unsolved"] else ())):
+            if name not in by_id:
+                raise UnusableInput(f"there is no rule {name!r}, which it names", subject=by_id[rule["id"]])
     rules.sort(key=lambda rule: str(rule["id"]))
     entries = [(rule["id"], rule["about"], rule["standing"], len(json.dumps(rule["when"] or {}))) for rule in rules]
     lines = [entries, [table["id"] for table in tables], *rules, *tables]
