@@ -11,7 +11,7 @@ from envdiff.explain.gaps import gaps
 from envdiff.explain.judge import Case, Judged, gathered, idle, judge, second_look, standing_findings, unsolved
 from envdiff.explain.model import weights_told
 from envdiff.explain.proof import is_of, with_isolation
-from envdiff.explain.rank import ranked, solved
+from envdiff.explain.rank import alike, ranked, solved
 from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
 from envdiff.rulebook.conditions import matches
@@ -57,7 +57,8 @@ def _by_rules(
         again = [second_look(mismatch, one, case) for mismatch, one in zip(kept, judged, strict=True)]
         guessed = [one for one, before in zip(again, judged, strict=True) if one is not before]
         guesses, smaller = ranked(gathered([one for one in guessed if isinstance(one, Finding)], case), delta)
-        judged, findings, too_small = again, (*findings, *guesses), (*too_small, *smaller)
+        judged, too_small = again, (*too_small, *smaller)
+        findings = tuple(sorted((*findings, *guesses), key=alike))
     unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
     unread = gaps(comparison, solved=shown or solved(findings, delta))
     return Report(

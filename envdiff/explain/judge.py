@@ -7,7 +7,7 @@ from typing import NamedTuple
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
 from envdiff.explain.model import needs_hold
-from envdiff.fingerprint import Unread, Value
+from envdiff.fingerprint import Absent, Unread, Value
 from envdiff.report import Change, Finding, RuledOut, Shown, Unexplained, Verdict
 from envdiff.rulebook import Rule, Rulebook
 from envdiff.rulebook.conditions import holds
@@ -107,7 +107,8 @@ def standing_findings(case: Case) -> list[Finding]:
 def gathered(findings: list[Finding], case: Case) -> list[Finding]:
     """One finding a cause: what the same rule says again, and what another finding's rule covers, is folded under it."""
     by_rule: dict[str, Finding] = {}
-    for one in findings:
+    # What both sides have, in two versions, says more than what one side has at all.
+    for one in sorted(findings, key=lambda one: str(Absent()) in (one.left.text, one.right.text)):
         first = by_rule.get(one.rule)
         by_rule[one.rule] = one if first is None else _with_folded(first, one)
     for one in list(by_rule.values()):

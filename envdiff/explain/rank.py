@@ -76,7 +76,13 @@ def fits(finding: Finding, size: Size, steadiness: str, *, unsteady_gpu: bool = 
 def solved(findings: tuple[Finding, ...], delta: Delta | None) -> bool:
     """Whether there is no difference to explain, or a finding that usually makes one as large."""
     size = size_of(delta) if delta is not None else Size.NONE
-    return size is Size.NONE or any(SIZES.index(one.size) >= SIZES.index(size) for one in findings)
+    apart = (one for one in findings if not alike(one))
+    return size is Size.NONE or any(SIZES.index(one.size) >= SIZES.index(size) for one in apart)
+
+
+def alike(finding: Finding) -> bool:
+    """What may be wrong on both sides alike does not set them apart, unless it says for certain that answers move."""
+    return finding.verdict is not Verdict.MOVES and finding.left.text == finding.right.text
 
 
 def _without_delta(finding: Finding) -> tuple[object, ...]:
@@ -88,11 +94,9 @@ def _with_delta(finding: Finding, size: Size) -> tuple[object, ...]:
     if finding.size is Size.ANY:
         # What has no size of its own is not the first guess, and no worse a one for a small difference than for a large.
         distance = min(distance, 1)
-    # What is wrong alike on both sides does not set them apart, unless it says for certain that answers move.
-    alike = finding.verdict is not Verdict.MOVES and finding.left.text == finding.right.text
     return (
         not finding.fits_delta,
-        alike,
+        alike(finding),
         distance,
         SUSPECTS.get(size, LAYERS).index(finding.layer),
         *_strength(finding),
