@@ -199,7 +199,9 @@ def tensors(
 
 @model_app.command("show")
 def model_show(
-    path: Annotated[Path, typer.Argument(help="SavedModel, base path, .keras, .h5, .tflite or checkpoint.")],
+    path: Annotated[
+        Path, typer.Argument(help="SavedModel, base path, .keras, .h5, .tflite, frozen .pb or checkpoint.")
+    ],
     verify_weights: options.VerifyWeights = False,
     format: options.AsText = options.TextFormat.TEXT,  # noqa: A002
 ) -> int:

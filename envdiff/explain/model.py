@@ -95,6 +95,6 @@ def _entry(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
     if needs.entry == "python":
         return True, ""
     formats = {reading.value for reading in comparison.readings("model.format") if isinstance(reading, Value)}
-    if formats and formats <= {"savedmodel", "tflite"}:
+    if formats and formats <= {"savedmodel", "tflite", "frozen"}:
         return False, "the model is a saved graph, which runs without Keras code"
     return None, "this touches layers that Keras code builds or loads, not a SavedModel run by its signature"

@@ -18,6 +18,7 @@ class Form(StrEnum):
     HDF5 = "hdf5"
     TFLITE = "tflite"
     CHECKPOINT = "checkpoint"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ _CHILDREN = 100_000
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
+_FIRST_NODE = b"\x0a"  # how a GraphDef begins
 _WANTED = (
     "wanted: a SavedModel directory, a base path with version directories, a .keras, .h5 or .tflite file, "
-    "or a checkpoint prefix"
+    "a frozen graph (.pb) or a checkpoint prefix"
 )
 
 
@@ -89,6 +91,8 @@ def _file(asked: Path) -> Located:
         return Located(asked, asked, Form.KERAS)
     if head[4:8] == b"TFL3" or asked.suffix == ".tflite":
         return Located(asked, asked, Form.TFLITE)
+    if asked.suffix == ".pb" and head[:1] == _FIRST_NODE:
+        return Located(asked, asked, Form.FROZEN)
     raise UnusableInput("this file is not a model: " + _first_bytes(asked, head), subject=str(asked), hint=_WANTED)
 
 

@@ -16,8 +16,8 @@ from envdiff.model.split import Split, split
 from envdiff.model.tensors import tensor_values
 from envdiff.model.wire import Malformed, slimmed
 
-_WHOLE = 32 << 20  # larger files lose their constants before they are parsed
-_LARGEST = 1 << 35
+WHOLE = 32 << 20  # larger files lose their constants before they are parsed
+LARGEST = 1 << 35
 _FOLLOWED = 20_000_000  # nodes that all signatures together may reach
 _SMALL_FILE = 1 << 20
 _INIT_SIGNATURE = "__saved_model_init_op"
@@ -84,7 +84,7 @@ def read_saved_model(folder: Path) -> MetaGraph:
     if path is None:
         raise UnusableInput("saved_model.pb is a link that leads out of the model directory", subject=str(folder))
     try:
-        return _meta_graph(*_parsed(path))
+        return meta_graph(*_parsed(path))
     except Malformed as error:
         raise Malformed(error.message, subject=str(path), hint="copy the model again; compare its size") from error
 
@@ -95,10 +95,10 @@ def _parsed(path: Path) -> tuple[Any, Split]:
         size = stream.seek(0, 2)
         if size == 0:
             raise Malformed("the file is empty")
-        if size > _LARGEST:
+        if size > LARGEST:
             raise Malformed(f"the file has {size} bytes")
         stream.seek(0)
-        data = _without_constants(stream.fileno()) if size > _WHOLE else stream.read()
+        data = _without_constants(stream.fileno()) if size > WHOLE else stream.read()
     try:
         found = split(data)
         message = kind.FromString(found.rest)
@@ -114,7 +114,8 @@ def _without_constants(descriptor: int) -> bytes:
         return slimmed(mapped, 0, len(mapped))
 
 
-def _meta_graph(message: Any, found: Split) -> MetaGraph:
+def meta_graph(message: Any, found: Split) -> MetaGraph:
+    """The MetaGraph that a server would load, with where its nodes lie."""
     number = next((at for at, one in enumerate(message.meta_graphs) if "serve" in one.meta_info_def.tags), 0)
     chosen = message.meta_graphs[number]
     info = chosen.meta_info_def

@@ -185,3 +185,16 @@ def tflite(data: bytes, folder: Path) -> None:
 
 def tflite_seeds() -> list[bytes]:
     return [(DATA / "keras" / "dense.tflite").read_bytes()]
+
+
+def frozen(data: bytes, folder: Path) -> None:
+    (folder / "m.pb").write_bytes(data)
+    _read(folder / "m.pb")
+
+
+def frozen_seeds() -> list[bytes]:
+    """The graphs of recorded SavedModels."""
+    files = [DATA / "tf115" / name / "saved_model.pb" for name in ("tf1_dropout", "init_overwrites")]
+    models = [pb.SavedModel.FromString(file.read_bytes()) for file in files]
+    graphs: list[bytes] = [model.meta_graphs[0].graph_def.SerializeToString() for model in models]
+    return graphs

@@ -66,6 +66,7 @@ TARGETS: Mapping[str, Target] = {
         Target("hdf5", fuzz_models.hdf5, fuzz_models.hdf5_seeds, 1 << 15),
         Target("hdf5_inside", fuzz_models.hdf5_inside, fuzz_models.hdf5_seeds, 1 << 15),
         Target("tflite", fuzz_models.tflite, fuzz_models.tflite_seeds),
+        Target("frozen", fuzz_models.frozen, fuzz_models.frozen_seeds, 1 << 15),
         Target("server_files", fuzz_capture.server_files, fuzz_capture.server_file_seeds, 1 << 12),
         Target("process", fuzz_capture.process, fuzz_capture.process_seeds, 1 << 13),
         Target("reader_answers", fuzz_capture.reader_answers, fuzz_capture.reader_seeds, world=True),

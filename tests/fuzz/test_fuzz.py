@@ -15,7 +15,7 @@ from absent import missing
 HERE = Path(__file__).resolve().parent
 TARGETS = (
     "fingerprint", "report", "rules", "settings_file", "saved_model", "bundle", "bundle_entries", "keras", "keras_members",
-    "hdf5", "hdf5_inside", "tflite", "server_files", "process", "reader_answers", "rest", "grpc", "rows", "parquet",
+    "hdf5", "hdf5_inside", "tflite", "frozen", "server_files", "process", "reader_answers", "rest", "grpc", "rows", "parquet",
     "tfrecord", "answers",
 )  # fmt: skip
 LONGEST_S = 15.0

@@ -13,6 +13,7 @@ from envdiff.model.compare import diff
 from envdiff.model.compare_weights import Relation
 from envdiff.model.facts import model_facts
 from envdiff.model.model import read_model
+from envdiff.model.protos import model_pb2 as pb
 
 VERSIONS = ("2.12.1", "2.21.0")
 MODELS = (
@@ -102,3 +103,11 @@ def test_training_left_on_against_inference(folder: Path) -> None:
     found = diff(folder / "conv_bn", folder / "training_left_on")
     assert {one.about for one in found.traits} >= {"dropout_on", "batch_norm_training", "randomness"}
     assert found.weights.relation in {Relation.EQUAL, Relation.RENAMED}
+
+
+def test_a_graph_alone_says_the_same_of_dropout(folder: Path, tmp_path: Path) -> None:
+    message = pb.SavedModel.FromString((folder / "tf1_dropout" / "saved_model.pb").read_bytes())
+    (tmp_path / "graph.pb").write_bytes(message.meta_graphs[0].graph_def.SerializeToString())
+    facts = model_facts(tmp_path / "graph.pb").facts
+    assert facts["model.dropout_on"] is True
+    assert facts["model.signature.frozen.inputs"]

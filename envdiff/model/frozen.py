@@ -1,0 +1,136 @@
+"""A frozen graph (``.pb``): one GraphDef with its weights among the constants, and no signatures.
+
+It is read as the graph of a SavedModel with one signature, ``frozen``: what is fed are its placeholders, what is fetched are
+the nodes whose results nobody uses.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from envdiff.model import requires
+from envdiff.model.dtypes import REDUCED, dtype_name, item_size
+from envdiff.model.files import open_regular
+from envdiff.model.graph import GRAPH, Graph, Node, attributes
+from envdiff.model.registry import registry
+from envdiff.model.savedmodel import LARGEST, WHOLE, MetaGraph, Signature, Value, meta_graph, shape_of
+from envdiff.model.split import split
+from envdiff.model.tensors import tensor_values
+from envdiff.model.weights import Tensor, numpy_dtype
+from envdiff.model.wire import Malformed, fields, slimmed, write_varint
+
+SIGNATURE = "frozen"
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+# Nobody uses what these give, and they are no answer.
+_NO_ANSWERS = frozenset({"Const", "NoOp", "Assert", *_PLACEHOLDERS})
+_META_GRAPHS, _GRAPH_DEF = 2, 2
+_ANSWERS = 100
+# Constants of these types with more than one element are weights; the others are shapes, axes and paddings.
+_WEIGHTS = frozenset({"float32", "float64", *REDUCED})
+_SPELLED = 1 << 20  # elements of a constant that are written one by one
+_NODE = 1
+
+
+def read_frozen(path: Path) -> MetaGraph:
+    """Raises :class:`UnusableInput` when the file is no graph."""
+    try:
+        found = split(_within(_META_GRAPHS, _within(_GRAPH_DEF, _graph_bytes(path))))
+        meta = meta_graph(requires.messages().SavedModel.FromString(found.rest), found)
+        _check(meta.graph)
+    except requires.decode_error() as error:
+        raise Malformed(f"this is not a graph, or it is cut off: {error}", subject=str(path)) from error
+    except Malformed as error:
+        raise Malformed(error.message, subject=str(path), hint="wanted: a frozen GraphDef") from error
+    return replace(meta, signatures={SIGNATURE: _signature(meta.graph)})
+
+
+def constants(path: Path) -> list[Tensor]:
+    """The weights. One node is in memory at a time; raises :class:`UnusableInput` when one cannot be parsed."""
+    found = []
+    with open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for number, _, payload, stop in fields(mapped, 0, len(mapped)):
+            if number == _NODE:
+                weight = _weight(mapped[payload:stop])
+                found += [weight] if weight is not None else []
+    return sorted(found, key=lambda one: one.name)
+
+
+def _weight(raw: bytes) -> Tensor | None:
+    try:
+        node = requires.messages().Node.FromString(raw)
+    except requires.decode_error() as error:
+        raise Malformed(f"a node of the graph cannot be parsed: {error}") from error
+    value = attributes(node.attr).get("value") if node.op == "Const" else None
+    if value is None or not value.HasField("tensor"):
+        return None
+    tensor, shape = value.tensor, shape_of(value.tensor.tensor_shape)
+    kind, sizes = dtype_name(tensor.dtype), tuple(size for size in shape or () if size is not None)
+    if kind not in _WEIGHTS or sizes != shape or prod(sizes) < 2:
+        return None
+    content = _content(tensor, kind)
+    crc = requires.crc32c().value(content) if content is not None else None
+    return Tensor(node.name, node.name, kind, sizes, prod(sizes) * item_size(kind), crc, "read")
+
+
+def _content(tensor: Any, kind: str) -> bytes | None:
+    """The elements as they lie in memory, also where the graph spells them one by one; None where it cannot be told."""
+    if tensor.tensor_content:
+        content: bytes = tensor.tensor_content
+        return content
+    values = tensor_values(tensor, limit=_SPELLED)
+    if values is None:
+        return None
+    spelled: bytes = requires.numpy().asarray(values).astype(numpy_dtype(kind)).tobytes()
+    return spelled
+
+
+def _graph_bytes(path: Path) -> bytes:
+    with open_regular(path) as stream:
+        size = stream.seek(0, 2)
+        if not 0 < size <= LARGEST:
+            raise Malformed(f"the file has {size} bytes")
+        stream.seek(0)
+        if size <= WHOLE:
+            return stream.read()
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return slimmed(mapped, 0, len(mapped), "Graph")
+
+
+def _within(number: int, message: bytes) -> bytes:
+    return write_varint(number << 3 | 2) + write_varint(len(message)) + message
+
+
+def _check(graph: Graph) -> None:
+    ops = {op.decode("utf-8", "replace") for op in graph.body(GRAPH).ops}
+    if not ops & registry().names:
+        raise Malformed("it parses, but none of its nodes is an operation of TensorFlow")
+
+
+def _signature(graph: Graph) -> Signature:
+    nodes = [Node(graph, GRAPH, number) for number in range(len(graph.body(GRAPH).names))]
+    used = set(graph.body(GRAPH).flat)
+    inputs = (node for node in nodes if node.op in _PLACEHOLDERS)
+    answers = [node for node in nodes if node.number not in used and node.op not in _NO_ANSWERS]
+    return Signature(SIGNATURE, "", tuple(_inputs(inputs)), tuple(map(_output, answers[:_ANSWERS])))
+
+
+def _inputs(nodes: Iterator[Node]) -> Iterator[Value]:
+    for node in nodes:
+        kind, shape = node.attrs.get("dtype"), node.attrs.get("shape")
+        told = shape is not None and shape.WhichOneof("value") == "shape"
+        yield Value(
+            node.name,
+            dtype_name(kind.type) if kind is not None else "unknown",
+            shape_of(shape.shape) if told and shape is not None else None,
+            (node.name,),
+        )
+
+
+def _output(node: Node) -> Value:
+    kind = node.attrs.get("T")
+    return Value(node.name, dtype_name(kind.type) if kind is not None else "unknown", None, (node.name,))
