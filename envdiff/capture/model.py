@@ -119,14 +119,22 @@ def _rows(request: ModelRequest, inputs: Any) -> Rows:
     return rows_from_file(Path(request.rows), inputs)
 
 
+# Forms that hold a model and no way of running it: what to feed and to fetch is the program's knowledge.
+NOT_ASKED = {"frozen": "frozen graph", "checkpoint": "checkpoint"}
 # "name dtype [shape]", as the model's facts write an input; an unknown length is "?" and an unknown rank "*" alone.
 _INPUT = re.compile(r"(?P<name>\S+) (?P<dtype>\S+) (?P<shape>\[[^\]]*\])")
 
 
 def _inputs_of(facts: Mapping[str, Any], signature: str) -> list[tuple[str, str, list[int | None] | None]]:
     """The signature's inputs out of the model's facts; none for a Keras file, whose layers decide themselves."""
+    form = facts.get("model.format")
+    if form in NOT_ASKED:
+        raise UnusableInput(
+            f"a {NOT_ASKED[form]} has nothing that could be asked",
+            hint="save it as a SavedModel, or capture it without --rows",
+        )
     listed = facts.get(f"model.signature.{signature.replace('.', '_')}.inputs")
-    if listed is None and facts.get("model.format") == "savedmodel":
+    if listed is None and form == "savedmodel":
         known = ", ".join(map(str, facts.get("model.signatures", ()))) or "none"
         raise UnusableInput(f"the model has no signature {signature!r}", hint=f"--signature NAME; it has: {known}")
     return [_input(str(text)) for text in listed or ()]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from model_writing import attr, node
 
+from envdiff.capture.model import rows_for
 from envdiff.errors import UnusableInput
 from envdiff.model.facts import model_facts
 from envdiff.model.protos import model_pb2 as pb
@@ -96,3 +97,9 @@ def test_another_file_of_that_name_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "labels.pb").write_bytes(b"item {}")
     with pytest.raises(UnusableInput, match="not a model"):
         model_facts(tmp_path / "labels.pb")
+
+
+def test_a_graph_without_a_program_cannot_be_asked(tmp_path: Path) -> None:
+    path = written(tmp_path / "frozen.pb", graph())
+    with pytest.raises(UnusableInput, match="a frozen graph has nothing that could be asked"):
+        rows_for(path, "signature", "serving_default")
