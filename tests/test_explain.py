@@ -202,6 +202,8 @@ def test_a_cause_that_fits_leaves_no_room_for_guesses_about_code() -> None:
 def test_a_mismatch_that_no_rule_knows_is_named_where_nothing_explains_the_difference() -> None:
     report = judged({"packages.our-tables": "1"}, {"packages.our-tables": "2"}, delta=delta(0.4, flips=200))
     assert "No rule knows packages.our-tables (1 against 2)" in report.answer.sentence
+    long = judged({"packages.our-tables": "1" * 99_999}, {"packages.our-tables": "2"}, delta=delta(0.4, flips=200))
+    assert len(long.answer.sentence) < 400
 
 
 UNSTEADY = delta(0.4, flips=200, steadiness="call-to-call")

@@ -11,6 +11,7 @@ from envdiff.settings import Setting
 
 UNSTEADY = "answers.steadiness"  # that a side does not agree with itself is a symptom, not yet a cause
 NAMED = 3  # things in a sentence
+LONGEST = 60  # characters of a value in it
 
 EXPECT = {
     Size.NONE: "No difference is expected from it",
@@ -123,9 +124,10 @@ def _not_by_these(too_small: tuple[Finding, ...], unexplained: tuple[Unexplained
     if not unexplained:
         return f"{said} Look at the served files, the model version and the inputs."
     first = unexplained[0]
+    left, right = (text if len(text) <= LONGEST else f"{text[:LONGEST]}…" for text in (first.left, first.right))
     more = f" and {_count(unexplained[1:], 'other mismatch')}" if len(unexplained) > 1 else ""
     return (
-        f"{said} No rule knows {first.path} ({first.left} against {first.right}){more}; besides, look at the served files, "
+        f"{said} No rule knows {first.path} ({left} against {right}){more}; besides, look at the served files, "
         "the model version and the inputs."
     )
 
