@@ -15,7 +15,7 @@ from envdiff.output import write
 from envdiff.render.visible import inert
 from envdiff.rulebook import Rule, Rulebook, load_rule
 from envdiff.rulebook.measurements import recorded
-from envdiff.rulebook.page import page, reference
+from envdiff.rulebook.page import page, reference, title
 
 
 def run_list(config: Path | None) -> int:
@@ -71,7 +71,7 @@ def _has_all(text: str, wanted: list[str]) -> bool:
 
 
 def _table(rules: Iterable[Rule]) -> str:
-    rows = [(rule.id, rule.verdict.value, rule.size.value, rule.basis.value, rule.title) for rule in rules]
+    rows = [(rule.id, rule.verdict.value, rule.size.value, rule.basis.value, title(rule)) for rule in rules]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {inert(row[4])}\n"

@@ -48,8 +48,8 @@ def _reference(rules: tuple[Rule, ...]) -> Iterator[str]:
 
 
 def title(rule: Rule) -> str:
-    """The title without a case: A stands for what one side has, B for the other."""
-    return rule.title.replace("{name}", "it").replace("{left}", "A").replace("{right}", "B")
+    """The title without a case: A stands for what one side has, B for the other, NAME for what it is about."""
+    return rule.title.replace("{name}", "NAME").replace("{left}", "A").replace("{right}", "B")
 
 
 def _how_much(rule: Rule) -> str:
@@ -97,6 +97,8 @@ def _facts(rule: Rule) -> Iterator[str]:
         worst = f"; at worst {SIZES[rule.at_worst]}" if rule.at_worst else ""
         yield f"- how large: {SIZES[rule.size]}{worst}"
         yield f"- how steady: {STEADINESS[rule.steadiness]}"
+    if rule.unsolved:
+        yield f"- where answers differ and nothing else explains it, `{rule.unsolved}` speaks instead"
     yield f"- how we know: {BASES[rule.basis]}"
 
 
