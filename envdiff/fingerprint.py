@@ -53,12 +53,7 @@ ON_REQUEST = {
     "conda": "the environment is not a conda one, or was read from outside",
 }
 # Sections that no capture leaves empty: without one fact in them, what was looked at was not asked, or is no Python.
-NEVER_EMPTY = {
-    "python": "capture with the interpreter that runs the model: --python PATH",
-    "os": "capture on the machine that computes",
-    "cpu": "capture on the machine that computes",
-    "tensorflow": "capture with the interpreter that runs the model: --python PATH",
-}
+NEVER_EMPTY = frozenset(("python", "os", "cpu", "tensorflow"))
 
 
 @dataclass(frozen=True)
@@ -155,8 +150,13 @@ class Fingerprint:
         reason = self._unread_reason(path)
         if reason is not None:
             return Unread(reason)
-        advice = None if section in self.sections else self._advice(section)
-        return Absent() if advice is None else Unread(f"not captured; {advice}")
+        if section in self.sections:
+            return Absent()
+        if section in ON_REQUEST:
+            return Unread(f"not captured; {ON_REQUEST[section]}")
+        # Packages are an interpreter's: there are none to be absent where no interpreter was looked at.
+        asked = "python" if section == "packages" and "python" not in self.sections else section
+        return Unread("not captured") if asked in NEVER_EMPTY else Absent()
 
     def get(self, path: str) -> FactValue:
         """The value of ``path``, or None when it was not read."""
@@ -166,12 +166,6 @@ class Fingerprint:
     def sections(self) -> frozenset[str]:
         """The first components of all facts."""
         return frozenset(path.partition(".")[0] for path in self.facts)
-
-    def _advice(self, section: str) -> str | None:
-        """How to capture a section of which there is nothing; None where that means that there is nothing in it."""
-        if section == "packages" and "python" not in self.sections:
-            section = "python"
-        return ON_REQUEST.get(section) or NEVER_EMPTY.get(section)
 
     def _unread_reason(self, path: str) -> str | None:
         prefix = path

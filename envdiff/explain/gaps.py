@@ -22,6 +22,7 @@ HOW = {
     "cuda": "capture on the machine that computes",
     "cpu": "capture on the machine that computes",
     "tensorflow": "capture with the interpreter that runs the model: --python PATH",
+    "python": "capture with the interpreter that runs the model: --python PATH",
     "packages": "capture with the interpreter that runs the model: --python PATH",
     "keras": "capture with the interpreter that runs the model: --python PATH",
     "input": "save what enters the model on both sides (envdiff.record), then envdiff report A B --inputs LEFT RIGHT",

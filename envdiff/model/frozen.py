@@ -22,7 +22,7 @@ from envdiff.model.savedmodel import LARGEST, WHOLE, MetaGraph, Signature, Value
 from envdiff.model.split import split
 from envdiff.model.tensors import tensor_values
 from envdiff.model.weights import Tensor, numpy_dtype
-from envdiff.model.wire import Malformed, fields, slimmed, write_varint
+from envdiff.model.wire import Malformed, fields, slimmed, write_message
 
 SIGNATURE = "frozen"
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
@@ -36,21 +36,22 @@ _SPELLED = 1 << 20  # elements of a constant that are written one by one
 _NODE = 1
 
 
-def read_frozen(path: Path) -> MetaGraph:
-    """Raises :class:`UnusableInput` when the file is no graph."""
+def read_frozen(path: Path) -> tuple[MetaGraph, list[Tensor]]:
+    """The graph and its weights. Raises :class:`UnusableInput` when the file is no graph."""
     try:
-        found = split(_within(_META_GRAPHS, _within(_GRAPH_DEF, _graph_bytes(path))))
+        found = split(write_message(_META_GRAPHS, write_message(_GRAPH_DEF, _graph_bytes(path))))
         meta = meta_graph(requires.messages().SavedModel.FromString(found.rest), found)
         _check(meta.graph)
+        meta = replace(meta, signatures={SIGNATURE: _signature(meta.graph)})
+        return meta, _weights(path)
     except requires.decode_error() as error:
         raise Malformed(f"this is not a graph, or it is cut off: {error}", subject=str(path)) from error
     except Malformed as error:
         raise Malformed(error.message, subject=str(path), hint="wanted: a frozen GraphDef") from error
-    return replace(meta, signatures={SIGNATURE: _signature(meta.graph)})
 
 
-def constants(path: Path) -> list[Tensor]:
-    """The weights. One node is in memory at a time; raises :class:`UnusableInput` when one cannot be parsed."""
+def _weights(path: Path) -> list[Tensor]:
+    """One node is in memory at a time."""
     found = []
     with open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         for number, _, payload, stop in fields(mapped, 0, len(mapped)):
@@ -101,10 +102,6 @@ def _graph_bytes(path: Path) -> bytes:
             return slimmed(mapped, 0, len(mapped), "Graph")
 
 
-def _within(number: int, message: bytes) -> bytes:
-    return write_varint(number << 3 | 2) + write_varint(len(message)) + message
-
-
 def _check(graph: Graph) -> None:
     ops = {op.decode("utf-8", "replace") for op in graph.body(GRAPH).ops}
     if not ops & registry().names:
@@ -121,16 +118,15 @@ def _signature(graph: Graph) -> Signature:
 
 def _inputs(nodes: Iterator[Node]) -> Iterator[Value]:
     for node in nodes:
-        kind, shape = node.attrs.get("dtype"), node.attrs.get("shape")
-        told = shape is not None and shape.WhichOneof("value") == "shape"
-        yield Value(
-            node.name,
-            dtype_name(kind.type) if kind is not None else "unknown",
-            shape_of(shape.shape) if told and shape is not None else None,
-            (node.name,),
-        )
+        shape = node.attrs.get("shape")
+        told = shape_of(shape.shape) if shape is not None and shape.WhichOneof("value") == "shape" else None
+        yield Value(node.name, _type(node, "dtype"), told, (node.name,))
 
 
 def _output(node: Node) -> Value:
-    kind = node.attrs.get("T")
-    return Value(node.name, dtype_name(kind.type) if kind is not None else "unknown", None, (node.name,))
+    return Value(node.name, _type(node, "T"), None, (node.name,))
+
+
+def _type(node: Node, key: str) -> str:
+    kind = node.attrs.get(key)
+    return dtype_name(kind.type) if kind is not None else "unknown"

@@ -10,7 +10,7 @@ from envdiff.errors import UnusableInput
 from envdiff.model import requires
 from envdiff.model.bundle import Bundle, read_bundle
 from envdiff.model.files import FileRecord, inside, open_regular, read_whole, records, sha256_of
-from envdiff.model.frozen import constants, read_frozen
+from envdiff.model.frozen import read_frozen
 from envdiff.model.graph import Reach
 from envdiff.model.hdf5 import Hdf5Source, file_attributes, read_tensors
 from envdiff.model.keras_file import read_archive
@@ -215,9 +215,8 @@ def _lite(located: Located, verify: bool) -> Model:
 
 
 def _frozen(located: Located, verify: bool) -> Model:
-    meta = read_frozen(located.path)
-    # Their bytes are read in any case: nothing in the file vouches for them.
-    return Model(located, _file_record(located.path), constants(located.path), verify, meta=meta)
+    meta, tensors = read_frozen(located.path)
+    return Model(located, _file_record(located.path), tensors, verify, meta=meta)
 
 
 def _checkpoint(located: Located, verify: bool) -> Model:

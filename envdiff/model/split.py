@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from envdiff.model.wire import Malformed, fields, read_varint, write_varint
+from envdiff.model.wire import Malformed, fields, read_varint, write_message
 
 # Message -> field number -> message below it that may hold nodes.
 _BELOW: dict[str, dict[int, str]] = {
@@ -93,6 +93,5 @@ def _other(data: bytes, position: int, end: int, message: str, found: list[list[
     if kind is None or data[begin] & 7 != 2:
         out.append(data[begin:stop])
         return stop
-    inner = _rest(data, payload, stop, kind, found)
-    out.append(write_varint(number << 3 | 2) + write_varint(len(inner)) + inner)
+    out.append(write_message(number, _rest(data, payload, stop, kind, found)))
     return stop

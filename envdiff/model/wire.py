@@ -39,6 +39,11 @@ def write_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def write_message(number: int, message: bytes) -> bytes:
+    """A length-delimited field."""
+    return write_varint(number << 3 | _LENGTH_DELIMITED) + write_varint(len(message)) + message
+
+
 def fields(data: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Each field of a message in ``data[start:end]``: (number, start of the field, start of its payload, end).
 
@@ -90,6 +95,5 @@ def slimmed(data: Buffer, start: int, end: int, message: str = "SavedModel") -> 
         if stop - begin <= _LARGE or kind is None:
             out.append(bytes(data[begin:stop]))
         elif kind not in {"drop", "Attr"}:
-            inner = slimmed(data, payload, stop, kind)
-            out.append(write_varint(number << 3 | _LENGTH_DELIMITED) + write_varint(len(inner)) + inner)
+            out.append(write_message(number, slimmed(data, payload, stop, kind)))
     return b"".join(out)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from envdiff.settings.model import Facts, Setting, as_version, minor, quoted
 
-# The release whose only backend is TensorFlow.
-LAST_OF_MANY = (2, 4)
+# The release from which Keras 2 has TensorFlow alone.
+ONE_BACKEND = (2, 4)
 
 
 def generation(facts: Facts) -> Setting:
@@ -35,7 +35,7 @@ def backend(facts: Facts) -> Setting:
     if used.value is None:
         return Setting("keras_backend", None, "", explains, used.unread)
     version = as_version(facts.text("keras.version"))
-    old = facts.text("keras.package") == "keras" and version is not None and minor(version) < LAST_OF_MANY
+    old = facts.text("keras.package") == "keras" and version is not None and minor(version) < ONE_BACKEND
     if used.value != "3" and not old:
         return Setting("keras_backend", "tensorflow", "this Keras 2 knows no other", explains)
     told = facts.env("KERAS_BACKEND") or facts.text("keras.backend") or "tensorflow"
