@@ -16,7 +16,7 @@ from typing import Any
 from envdiff.model import requires
 from envdiff.model.dtypes import REDUCED, dtype_name, item_size
 from envdiff.model.files import open_regular
-from envdiff.model.graph import GRAPH, Graph, Node, attributes
+from envdiff.model.graph import Graph, Node, attributes
 from envdiff.model.registry import registry
 from envdiff.model.savedmodel import LARGEST, WHOLE, MetaGraph, Signature, Value, meta_graph, shape_of
 from envdiff.model.split import split
@@ -103,14 +103,13 @@ def _graph_bytes(path: Path) -> bytes:
 
 
 def _check(graph: Graph) -> None:
-    ops = {op.decode("utf-8", "replace") for op in graph.body(GRAPH).ops}
-    if not ops & registry().names:
+    if not registry().names & graph.own_ops:
         raise Malformed("it parses, but none of its nodes is an operation of TensorFlow")
 
 
 def _signature(graph: Graph) -> Signature:
-    nodes = [Node(graph, GRAPH, number) for number in range(len(graph.body(GRAPH).names))]
-    used = set(graph.body(GRAPH).flat)
+    nodes = [Node(graph, number) for number in range(*graph.table.span(0))]
+    used = set(graph.table.inputs(0)[1].tolist())
     inputs = (node for node in nodes if node.op in _PLACEHOLDERS)
     answers = [node for node in nodes if node.number not in used and node.op not in _NO_ANSWERS]
     return Signature(SIGNATURE, "", tuple(_inputs(inputs)), tuple(map(_output, answers[:_ANSWERS])))

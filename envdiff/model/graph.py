@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from envdiff.model import requires
-from envdiff.model.nodes import Body, NodeTable
+from envdiff.model.nodes import NodeTable
+from envdiff.model.reaching import mark_reached
 from envdiff.model.registry import registry
-from envdiff.model.split import Part
 from envdiff.model.wire import Malformed
 
 _INPUTS = 64
-GRAPH = ""  # the name under which the graph itself stands among the functions
+_GRAPH_PART = 0  # where the graph itself stands among the parts of the table; its functions follow
 
 
 def text(name: bytes) -> str:
@@ -24,38 +25,23 @@ def text(name: bytes) -> str:
 
 @dataclass(frozen=True)
 class Reach:
-    """``nodes``: for the graph (named "") and each function entered, the numbers of the nodes reached, sorted."""
+    """``mask``: for each node of the graph and its functions whether it is reached. ``functions``: those entered."""
 
     graph: Graph
-    nodes: Mapping[str, list[int]]
+    mask: Any
+    functions: frozenset[str]
 
     @cached_property
     def counts(self) -> Counter[str]:
         """Operation -> how many nodes; the nodes of a function count once, however often it is called."""
-        total: Counter[bytes] = Counter()
-        for name, reached in self.nodes.items():
-            total.update(map(self.graph.body(name).ops.__getitem__, reached))
-        return Counter({text(op): count for op, count in total.items()})
-
-    @cached_property
-    def sets(self) -> Mapping[str, frozenset[int]]:
-        return {name: frozenset(reached) for name, reached in self.nodes.items()}
+        numpy, table = requires.numpy(), self.graph.table
+        found = numpy.bincount(table.op[self.mask], minlength=len(table.ops)).tolist()
+        return Counter({text(op): count for op, count in zip(table.ops, found, strict=True) if count})
 
     def having(self, ops: Iterable[str]) -> list[Node]:
         """The reached nodes with one of these operations."""
         wanted = {op for op in ops if op in self.counts}
-        if not wanted:
-            return []
-        sought = {op.encode() for op in wanted}
-        return [
-            Node(self.graph, name, number)
-            for name, reached in self.nodes.items()
-            for number in self._of_ops(name, reached, sought)
-        ]
-
-    def _of_ops(self, name: str, reached: list[int], sought: set[bytes]) -> list[int]:
-        ops = self.graph.body(name).ops
-        return [number for number in reached if ops[number] in sought]
+        return self.graph.of_ops(wanted, self.mask) if wanted else []
 
 
 @dataclass(frozen=True)
@@ -63,28 +49,27 @@ class Node:
     """One node of the graph or of a function, parsed where its attributes are asked for."""
 
     graph: Graph
-    function: str
     number: int
 
     @property
-    def body(self) -> Body:
-        return self.graph.body(self.function)
+    def in_function(self) -> bool:
+        return bool(self.graph.table.part[self.number] != _GRAPH_PART)
 
     @property
     def name(self) -> str:
-        return text(self.body.names[self.number])
+        return text(self.graph.table.name(self.number))
 
     @property
     def op(self) -> str:
-        return text(self.body.ops[self.number])
+        return self.graph.op(self.number)
 
     @cached_property
     def attrs(self) -> dict[str, Any]:
-        return attributes(self.graph.message(self.function, self.number).attr)
+        return attributes(self.graph.table.message(self.number).attr)
 
     def inputs(self) -> list[Node]:
         """The first of them: what is asked here of a node's inputs concerns operations with few."""
-        return [Node(self.graph, self.function, at) for at in self.body.inputs(self.number, _INPUTS)]
+        return [Node(self.graph, at) for at in self.graph.table.inputs_of(self.number, _INPUTS)]
 
     def constant(self) -> Any:
         """The tensor message of a ``Const`` node, or None."""
@@ -103,72 +88,71 @@ def attributes(raw: Iterable[bytes]) -> dict[str, Any]:
 
 
 class Graph:
-    """The graph of one MetaGraph with its function library."""
+    """The graph of one MetaGraph with its function library; its nodes are numbered through over both."""
 
-    def __init__(self, message: Any, data: bytes, parts: Sequence[Part]) -> None:
+    def __init__(self, message: Any, data: bytes, parts: Sequence[array[int]]) -> None:
         names = [function.signature.name for function in message.library.function]
         self.functions = dict(zip(names, message.library.function, strict=True))
-        self._names = [GRAPH, *names]
-        self._part = {name: part for part, name in enumerate(self._names)}
+        self._part = {name: part for part, name in enumerate(names, _GRAPH_PART + 1)}
         self.table = NodeTable(data, parts)
-        self._bodies: dict[str, Body] = {}
 
-    def body(self, function: str) -> Body:
-        found = self._bodies.get(function)
-        if found is None:
-            found = self._bodies[function] = self.table.body(self._part[function])
-        return found
+    def op(self, number: int) -> str:
+        return text(self.table.ops[self.table.op[number]])
 
-    def message(self, function: str, number: int) -> Any:
-        return self.table.message(self._part[function], number)
+    @cached_property
+    def own_ops(self) -> frozenset[str]:
+        """The operations of the graph itself, without its functions."""
+        kinds = requires.numpy().unique(self.table.op[slice(*self.table.span(_GRAPH_PART))])
+        return frozenset(text(self.table.ops[kind]) for kind in kinds)
 
-    def devices(self, function: str) -> list[tuple[int, bytes]]:
-        return self.table.devices(self._part[function])
-
-    def place(self, number: int) -> tuple[str, int]:
-        """(function, node number there) of a node numbered over all parts."""
-        part = self.table.part_of(number)
-        return self._names[part], number - self.table.first(part)
+    def of_ops(self, ops: Collection[str], among: Any) -> list[Node]:
+        """The nodes with one of these operations, among those that a mask has."""
+        sought = requires.numpy().asarray([text(op) in ops for op in self.table.ops], bool)
+        return [Node(self, at) for at in requires.numpy().flatnonzero(sought[self.table.op] & among).tolist()]
 
     def reach(self, fetches: Iterable[str], feeds: Iterable[str] = ()) -> Reach:
         """From tensor or operation names of the graph; what lies behind a fed tensor is not reached."""
-        body = self.body(GRAPH)
-        fed = {at for at in map(body.index.get, map(_node_name, feeds)) if at is not None}
-        start = [at for at in map(body.index.get, map(_node_name, fetches)) if at is not None]
-        reached = {GRAPH: _walk_back(body, start, fed)}
-        todo = self._called(GRAPH, reached[GRAPH])
+        mask = requires.numpy().zeros(len(self.table), bool)
+        start, fed = (self.table.numbers(_GRAPH_PART, map(_node_name, names)) for names in (fetches, feeds))
+        mark_reached(self.table, _GRAPH_PART, start, mask, fed)
+        entered: set[str] = set()
+        todo = self._called(_GRAPH_PART, mask)
         while todo:
             name = todo.pop()
-            if name in reached:
+            if name in entered:
                 continue
-            reached[name] = _walk_back(self.body(name), self._returned(name), set())
-            todo.extend(self._called(name, reached[name]))
-        return Reach(self, reached)
+            entered.add(name)
+            mark_reached(self.table, self._part[name], self._returned(name), mask)
+            todo.extend(self._called(self._part[name], mask))
+        return Reach(self, mask, frozenset(entered))
 
     def _returned(self, name: str) -> list[int]:
         """The nodes a function runs for: its results, its control results and, in old functions, all stateful ones."""
-        function, body = self.functions[name], self.body(name)
+        function, part = self.functions[name], self._part[name]
         tensors = [*function.ret.values(), *function.control_ret.values()]
-        found = [at for at in map(body.index.get, map(_node_name, tensors)) if at is not None]
+        found = self.table.numbers(part, map(_node_name, tensors))
         if not function.control_ret:
-            stateful = {op.encode() for op in registry().stateful}
-            found.extend(at for at, op in enumerate(body.ops) if op in stateful)
+            first, stop = self.table.span(part)
+            found += (first + requires.numpy().flatnonzero(self._stateful[self.table.op[first:stop]])).tolist()
         return found
 
-    def _called(self, name: str, reached: list[int]) -> list[str]:
-        """The functions that these nodes call; a gradient is not a call."""
-        ops = self.body(name).ops
-        kinds = {ops[at] for at in reached}
-        calling = {kind for kind in kinds if self._calls(text(kind))}
-        called: list[str] = []
-        if calling:
-            for at in (at for at in reached if ops[at] in calling):
-                called.extend(self._named(Node(self, name, at)))
-        return called
+    @cached_property
+    def _stateful(self) -> Any:
+        known = registry().stateful
+        return requires.numpy().asarray([text(op) in known for op in self.table.ops], bool)
 
-    def _calls(self, op: str) -> bool:
+    @cached_property
+    def _calling(self) -> Any:
+        """Which operations may call a function: those known to, and those that nobody knows."""
         known = registry()
-        return op in known.calling or op not in known.names
+        names = map(text, self.table.ops)
+        return requires.numpy().asarray([name in known.calling or name not in known.names for name in names], bool)
+
+    def _called(self, part: int, mask: Any) -> list[str]:
+        """The functions that the reached nodes of a part call; a gradient is not a call."""
+        first, stop = self.table.span(part)
+        calling = requires.numpy().flatnonzero(self._calling[self.table.op[first:stop]] & mask[first:stop])
+        return [name for at in calling.tolist() for name in self._named(Node(self, first + at))]
 
     def _named(self, node: Node) -> list[str]:
         names = [node.op]  # TensorFlow 1 calls a function by using its name as the operation
@@ -183,21 +167,3 @@ class Graph:
 
 def _node_name(tensor: str) -> bytes:
     return tensor.removeprefix("^").partition(":")[0].encode("utf-8", "surrogatepass")
-
-
-def _walk_back(body: Body, start: list[int], fed: set[int]) -> list[int]:
-    seen = bytearray(len(body.names) + 1)
-    seen[-1] = 1  # node -1: no node here
-    starts, flat = body.starts, body.flat
-    ends = {at for at in fed if starts[at] < starts[at + 1]}
-    stack = list(start)
-    while stack:
-        at = stack.pop()
-        if seen[at]:
-            continue
-        seen[at] = 1
-        if not ends or at not in ends:
-            stack += flat[starts[at] : starts[at + 1]]
-    numpy = requires.numpy()
-    reached: list[int] = numpy.flatnonzero(numpy.frombuffer(seen, numpy.uint8)[:-1]).tolist()
-    return reached

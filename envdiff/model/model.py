@@ -99,11 +99,11 @@ def _saved_model(located: Located, verify: bool) -> Model:
     )  # fmt: skip
 
 
-_VARIABLE_OPS = frozenset({b"VarHandleOp", b"VariableV2", b"Variable"})
+_VARIABLE_OPS = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
 def _has_variables(meta: MetaGraph) -> bool:
-    return any(op in _VARIABLE_OPS for op in meta.graph.body("").ops)
+    return bool(_VARIABLE_OPS & meta.graph.own_ops)
 
 
 def _weights(

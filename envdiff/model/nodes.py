@@ -1,50 +1,25 @@
-"""All nodes of a graph and its functions as columns: a hundred thousand of them in about the time protobuf takes.
+"""All nodes of a graph and its functions as columns, found without a Python object for each field of each node.
 
-Touching each node as a protobuf message from Python costs several times what parsing all of them does. So the serialised
-nodes are laid end to end and their fields (name, op, inputs, device) are found for all nodes at once with NumPy; a
-node is only parsed as a message when its attributes matter. Names stay bytes until they are shown.
+Touching each node as a protobuf message from Python costs several times what parsing all of them does. So the fields of
+the serialised nodes (name, op, inputs, device) are found for all nodes at once with NumPy; a node is only parsed as a
+message when its attributes matter. Names stay where they lie in the file until they are shown.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from envdiff.model import requires
-from envdiff.model.split import Part
 from envdiff.model.wire import Malformed
 
 _NAME, _OP, _INPUT, _DEVICE = 0x0A, 0x12, 0x1A, 0x22
-_KEPT = ((_NAME, "name"), (_OP, "op"), (_INPUT, None), (_DEVICE, "device"))
 _ROUNDS = 128  # fields of a node looked at together with all others; nodes with more are parsed one by one
-_COLON, _CARET = 0x3A, 0x5E
-_VALUE_FIELD, _TYPE_SIZE, _TYPE_FIELD = 0x12, 2, 0x30
-
-
-@dataclass(frozen=True)
-class Body:
-    """The nodes of the graph or of one function. Node numbers count from 0 within the body.
-
-    ``inputs`` of node ``i`` are ``flat[starts[i]:starts[i + 1]]``: node numbers, or -1 for a name that is no node
-    here (an argument of the function). Equal ``ops`` are one object.
-    """
-
-    names: list[bytes]
-    ops: list[bytes]
-    index: dict[bytes, int]
-    starts: list[int]
-    flat: list[int]
-
-    @cached_property
-    def users(self) -> Users:
-        return Users(self.starts, self.flat)
-
-    def inputs(self, node: int, most: int = 1_000) -> list[int]:
-        start = self.starts[node]
-        return [at for at in self.flat[start : min(self.starts[node + 1], start + most)] if at >= 0]
+_CARET = 0x5E
+_TYPED = b"\x12\x02\x30"  # field 2 of two bytes, in it field 6: the element type follows
+_BLOCK, _BYTES = 1 << 14, 1 << 17  # rows, bytes that are looked at together: their columns stay in the cache
 
 
 class _Index(dict[bytes, int]):
@@ -54,59 +29,136 @@ class _Index(dict[bytes, int]):
         return -1
 
 
-class _Once(dict[bytes, bytes]):
-    """The first of all equal texts: there are few operations, and one object each is quicker to make and to count."""
+class _Numbers(dict[bytes, int]):
+    """Numbers texts in the order in which they are first asked for."""
 
-    def __missing__(self, text: bytes) -> bytes:
-        self[text] = text
-        return text
-
-
-class Users:
-    """Who uses the results of a node of one body."""
-
-    def __init__(self, starts: list[int], flat: list[int]) -> None:
-        np = self._np = requires.numpy()
-        sources = np.asarray(flat, np.int64)
-        order = np.argsort(sources, kind="stable")
-        self._sources = sources[order]
-        self._owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))[order]
-
-    def of(self, node: int, most: int | None = None) -> list[int]:
-        """At most ``most`` of them: one result may be used a hundred thousand times."""
-        low, high = (int(self._np.searchsorted(self._sources, node, side=side)) for side in ("left", "right"))
-        users: list[int] = self._owners[low : high if most is None else min(high, low + most)].tolist()
-        return users
+    def __missing__(self, text: bytes) -> int:
+        self[text] = number = len(self)
+        return number
 
 
 class NodeTable:
-    """``parts`` are the nodes of the graph and then of each function; bodies are made when asked for."""
+    """The nodes of the graph (part 0) and of each function (part 1 and on), numbered through over all parts.
 
-    def __init__(self, data: bytes, parts: Sequence[Part]) -> None:
+    ``op[node]`` is a place in ``ops``, ``part[node]`` is where the node belongs.
+    """
+
+    def __init__(self, data: bytes, parts: Sequence[array[int]]) -> None:
+        """``parts``: where the tag of each node is in ``data``, for each part."""
         np = self._np = requires.numpy()
-        self._spans = _spans([len(part.begins) for part in parts])
-        self._begins, self._ends = (
-            np.concatenate([np.asarray(getattr(part, name), np.int64) for part in parts]) for name in ("begins", "ends")
-        )
+        self._bounds = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
+        self.part = np.repeat(np.arange(len(parts)), np.diff(self._bounds))
+        heads = np.concatenate([np.asarray(part, np.int64) for part in parts])
         self._data = data
-        self._text = data  # in which names are looked up: the data, and what _slowly adds
-        self._columns = self._scan()
+        self._begins, self._ends = _payload(np, np.frombuffer(data, np.uint8), heads)
+        self._fields = fields = _Fields(data, self._begins, self._ends)
+        if len(fields.odd):
+            fields.add([self.message(number) for number in fields.odd.tolist()])
+        numbers = _Numbers()
+        self.op = np.fromiter(map(numbers.__getitem__, fields.texts(*fields.single[_OP])), np.int64, len(self))
+        self.ops = list(numbers)
+        owner, self._input_texts = fields.inputs()
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(self)))])
+        self._inputs = np.empty(len(owner), np.int64)
+        self._indices: dict[int, _Index] = {}
+        self._users: dict[int, Any] = {}
 
     def __len__(self) -> int:
         return len(self._ends)
 
+    def span(self, part: int) -> tuple[int, int]:
+        """First node of a part and the one after its last."""
+        return int(self._bounds[part]), int(self._bounds[part + 1])
+
+    def name(self, number: int) -> bytes:
+        begin, end = (int(column[number]) for column in self._fields.single[_NAME])
+        return self._fields.text[begin:end]
+
+    def pinned(self, mask: Any) -> list[bytes]:
+        """The devices that these nodes are bound to, one for each node that is."""
+        begin, end = self._fields.single[_DEVICE]
+        some = mask & (end > begin)
+        return list(self._fields.texts(begin[some], end[some]))
+
+    def numbers(self, part: int, names: Iterable[bytes]) -> list[int]:
+        """The nodes of a part that have these names, as far as there are such."""
+        return [number for number in map(self._index(part).__getitem__, names) if number >= 0]
+
+    def inputs(self, part: int) -> tuple[Any, Any]:
+        """(starts, nodes): the inputs of the i-th node of the part are ``nodes[starts[i]:starts[i + 1]]``.
+
+        -1 stands for a name that is no node of the part: an argument of the function.
+        """
+        first, stop = self.span(part)
+        self._index(part)
+        starts = self._starts[first : stop + 1]
+        return starts - starts[0], self._inputs[starts[0] : starts[-1]]
+
+    def _index(self, part: int) -> _Index:
+        """Name -> node; looks up the inputs too. Made when a part is entered: most functions of a library are not."""
+        if part not in self._indices:
+            fields, (first, stop) = self._fields, self.span(part)
+            begin, end = (column[first:stop] for column in fields.single[_NAME])
+            index = self._indices[part] = _Index(zip(fields.texts(begin, end), range(first, stop), strict=True))
+            own = slice(int(self._starts[first]), int(self._starts[stop]))
+            texts = fields.texts(*(column[own] for column in self._input_texts))
+            self._inputs[own] = self._np.fromiter(map(index.__getitem__, texts), self._np.int64, own.stop - own.start)
+        return self._indices[part]
+
+    def message(self, number: int) -> Any:
+        """The node parsed."""
+        raw = self._data[int(self._begins[number]) : int(self._ends[number])]
+        try:
+            return requires.messages().Node.FromString(raw)
+        except requires.decode_error() as error:
+            raise Malformed(f"a node of the graph cannot be parsed: {error}") from error
+
+    def inputs_of(self, number: int, most: int, after: int = 0) -> list[int]:
+        """The nodes among the first ``most`` inputs, those before ``after`` left out."""
+        self._index(int(self.part[number]))
+        start, stop = int(self._starts[number]), int(self._starts[number + 1])
+        return [at for at in self._inputs[start + after : min(stop, start + most)].tolist() if at >= 0]
+
+    def users_of(self, number: int, most: int) -> list[int]:
+        """At most ``most`` of the nodes that use a result of this one: it may be used a hundred thousand times."""
+        np = self._np
+        part = int(self.part[number])
+        if part not in self._users:
+            starts, sources = self.inputs(part)
+            owners = np.repeat(np.arange(*self.span(part)), np.diff(starts))
+            self._users[part] = np.sort(sources << 32 | owners)
+        pairs = self._users[part]
+        low, high = np.searchsorted(pairs, [number << 32, (number + 1) << 32]).tolist()
+        users: list[int] = (pairs[low : min(high, low + most)] & 0xFFFFFFFF).tolist()
+        return users
+
     def holding(self, text: bytes) -> list[int]:
-        """The numbers (over all parts) of the nodes in whose serialised form this text occurs."""
+        """The nodes in whose serialised form this text occurs."""
         found: list[int] = []
         at = self._data.find(text)
         while at >= 0:
             found.append(at)
             at = self._data.find(text, at + len(text))
-        numbers: list[int] = self._owners(self._np.asarray(found, self._np.int64))[0].tolist()
+        numbers: list[int] = self._around(self._np.asarray(found, self._np.int64))[0].tolist()
         return numbers
 
-    def _owners(self, at: Any) -> tuple[Any, Any]:
-        """(numbers of the nodes that these bytes lie in, which of the bytes lie in one)."""
+    def typed(self, types: Sequence[int]) -> tuple[Any, Any]:
+        """Arrays (node, element type) for each attribute that names one of these types.
+
+        Found by how ``value {type: T}`` looks when serialised; a constant's bytes can look like it too.
+        """
+        np = self._np
+        data = np.frombuffer(self._data, np.uint8)
+        at = _places(self._data, _TYPED) + len(_TYPED)
+        at = at[at < len(data)]
+        wanted = np.zeros(256, bool)
+        wanted[list(types)] = True
+        at = at[wanted[data[at]]]
+        numbers, within = self._around(at)
+        return numbers, data[at][within]
+
+    def _around(self, at: Any) -> tuple[Any, Any]:
+        """(the nodes that these bytes lie in, which of the bytes lie in one)."""
         np = self._np
         if not len(self):
             return at[:0], np.zeros(len(at), bool)
@@ -116,186 +168,135 @@ class NodeTable:
         within = (self._begins[number] <= at) & (at < self._ends[number])
         return number[within], within
 
-    def typed(self, types: Sequence[int]) -> tuple[Any, Any]:
-        """Arrays (node number over all parts, element type) for each attribute that names one of these types.
 
-        Found by how ``value {type: T}`` looks when serialised; a constant's bytes can look like it too.
-        """
-        np = self._np
-        data = np.frombuffer(self._data, np.uint8)
-        at = np.flatnonzero(data == _TYPE_FIELD)
-        at = at[(at >= 2) & (at < len(data) - 1)]
-        at = at[(data[at - 1] == _TYPE_SIZE) & (data[at - 2] == _VALUE_FIELD)]
-        wanted = np.zeros(256, bool)
-        wanted[list(types)] = True
-        at = at[wanted[data[at + 1]]]
-        numbers, within = self._owners(at)
-        return numbers, data[at + 1][within]
+class _Fields:
+    """Where the fields of all nodes lie: ``single`` has (begin, end) of the last name, op and device of each node.
 
-    def first(self, part: int) -> int:
-        return self._spans[part][0]
+    ``odd`` are the nodes that have to be parsed: fields after the attributes, or unknown, or too many.
+    """
 
-    def message(self, part: int, node: int) -> Any:
-        """The node parsed."""
-        number = self._spans[part][0] + node
-        raw = self._data[int(self._begins[number]) : int(self._ends[number])]
-        try:
-            return requires.messages().Node.FromString(raw)
-        except requires.decode_error() as error:
-            raise Malformed(f"a node of the graph cannot be parsed: {error}") from error
+    def __init__(self, data: bytes, begins: Any, ends: Any) -> None:
+        np = self._np = requires.numpy()
+        self.text = data  # in which the fields lie: the data, and what add() appends
+        self.single = {
+            key: (np.zeros(len(ends), np.int64), np.zeros(len(ends), np.int64)) for key in (_NAME, _OP, _DEVICE)
+        }
+        self._inputs: list[tuple[Any, Any, Any]] = []
+        self._odd: list[Any] = []
+        for block in _blocks(len(ends), _BLOCK):
+            begin, end = begins[block], ends[block]
+            left = np.arange(block.start, block.stop), begin, end
+            self._read(np.frombuffer(data, np.uint8), _some(left, begin < end))
+        self.odd = np.unique(np.concatenate([np.zeros(0, np.int64), *self._odd]))
 
-    def devices(self, part: int) -> list[tuple[int, bytes]]:
-        """(node, device) of the nodes of a part that are bound to one."""
-        first, stop = self._spans[part]
-        begin, end = self._columns["device"]
-        pinned = self._np.flatnonzero(end[first:stop] > begin[first:stop]).tolist()
-        return [(node, self._data[int(begin[first + node]) : int(end[first + node])]) for node in pinned]
-
-    def body(self, part: int) -> Body:
-        np = self._np
-        first, stop = self._spans[part]
-        names = list(self._texts("name", first, stop))
-        ops = list(map(_Once().__getitem__, self._texts("op", first, stop)))
-        index = _Index(zip(names, range(len(names)), strict=True))
-        owner = self._columns["owner"]
-        low, high = (int(np.searchsorted(owner, edge)) for edge in (first, stop))
-        # Looked up one by one and not kept: a hundred thousand more texts cost more memory than time.
-        flat = list(map(index.__getitem__, self._texts("input", low, high)))
-        starts = np.searchsorted(owner[low:high], np.arange(first, stop + 1)).tolist()
-        return Body(names, ops, index, starts, flat)
-
-    def _texts(self, key: str, first: int, stop: int) -> Iterator[bytes]:
-        """What a column marks, from its row ``first`` to before ``stop``."""
-        begin, end = (column[first:stop].tolist() for column in self._columns[key])
-        return map(self._text.__getitem__, map(slice, begin, end))
-
-    def _scan(self) -> dict[str, Any]:
-        np = self._np
-        count = len(self._ends)
-        pairs = {key: (np.zeros(count, np.int64), np.zeros(count, np.int64)) for key in ("name", "op", "device")}
-        found: list[tuple[Any, Any, Any]] = []
-        odd = self._rounds(pairs, found)
-        if len(odd):
-            self._slowly(odd.tolist(), pairs, found)
-        owner, begin, end = self._inputs(found)
-        return {**pairs, "owner": owner, "input": (begin, end)}
-
-    def _rounds(self, pairs: dict[str, tuple[Any, Any]], found: list[tuple[Any, Any, Any]]) -> Any:
-        """Reads field after field of all nodes together; gives the numbers of nodes that need :meth:`_slowly`."""
-        np = self._np
-        data = np.frombuffer(self._data, np.uint8)
-        position = self._begins.copy()
-        active = np.flatnonzero(position < self._ends)
-        odd, behind = [], []
+    def _read(self, data: Any, left: tuple[Any, Any, Any]) -> None:
+        """Field after field of all nodes together. ``left``: columns of node, place and end."""
+        behind = []
         for _ in range(_ROUNDS):
-            if not len(active):
+            tag = data[left[1]]
+            attributes = tag > _DEVICE  # which every serialiser writes last
+            if attributes.any():
+                behind.append(_some(left, attributes))
+                left, tag = _some(left, ~attributes), tag[~attributes]
+            if not len(tag):
                 break
-            tag = data[position[active]]
-            other = tag > _DEVICE  # attributes, which every serialiser writes last
-            if other.any():
-                behind.append(active[other])
-                active, tag = active[~other], tag[~other]
-            start, end = _payload(np, data, position[active])
-            strange = (end > self._ends[active]) | (end < start)
-            if strange.any():
-                odd.append(active[strange])
-                fine = ~strange
-                active, tag, start, end = active[fine], tag[fine], start[fine], end[fine]
-            odd.append(self._noted(active, tag, start, end, pairs, found))
-            position[active] = end
-            active = active[end < self._ends[active]]
-        odd.append(active)
+            start, end = _payload(self._np, data, left[1])
+            fine = (end <= left[2]) & (end >= start)
+            if not fine.all():
+                self._odd.append(left[0][~fine])
+                left, tag, start, end = _some(left, fine), tag[fine], start[fine], end[fine]
+            self._note(left[0], tag, start, end)
+            left = _some((left[0], end, left[2]), end < left[2])
+        self._odd.append(left[0])
         if behind:
-            odd.append(self._unordered(data, position, np.concatenate(behind)))
-        return np.unique(np.concatenate(odd)) if odd else active
+            self._check_rest(data, tuple(map(self._np.concatenate, zip(*behind, strict=True))))
 
-    def _noted(
-        self, active: Any, tag: Any, start: Any, end: Any, pairs: dict[str, tuple[Any, Any]],
-        found: list[tuple[Any, Any, Any]],
-    ) -> Any:  # fmt: skip
-        """Keeps where these fields are; gives the numbers of nodes whose field is none of the four."""
-        unknown = self._np.ones(len(active), bool)
-        for number, key in _KEPT:
-            here = tag == number
-            if here.any():
-                unknown &= ~here
-                owner = active[here]
-                if key is None:
-                    found.append((owner, start[here], end[here]))
-                else:
-                    pairs[key][0][owner], pairs[key][1][owner] = start[here], end[here]
-        return active[unknown]
+    def _note(self, rows: Any, tag: Any, start: Any, end: Any) -> None:
+        known = self._np.zeros(len(rows), bool)
+        for key in (_NAME, _OP, _INPUT, _DEVICE):
+            here = tag == key
+            if not here.any():
+                continue
+            known |= here
+            owner, begin, stop = _some((rows, start, end), here)
+            if key == _INPUT:
+                self._inputs.append((owner, begin, stop))
+            else:
+                self.single[key][0][owner], self.single[key][1][owner] = begin, stop
+        self._odd.append(rows[~known])
 
-    def _unordered(self, data: Any, position: Any, active: Any) -> Any:
-        """Of these nodes, whose attributes have begun, those in which anything else follows."""
-        np, odd = self._np, []
-        at = position[active]
+    def _check_rest(self, data: Any, left: Any) -> None:
+        """Nodes in which something else follows the attributes are odd."""
         for _ in range(_ROUNDS):
-            tag = data[at]
-            start, end = _payload(np, data, at)
-            strange = (tag <= _DEVICE) | (tag & 0x87 != 2) | (end > self._ends[active]) | (end < start)
-            if strange.any():
-                odd.append(active[strange])
-                active, end = active[~strange], end[~strange]
-            left = end < self._ends[active]
-            active, at = active[left], end[left]
-            if not len(active):
+            tag = data[left[1]]
+            start, end = _payload(self._np, data, left[1])
+            fine = (tag > _DEVICE) & (tag & 0x87 == 2) & (end <= left[2]) & (end >= start)
+            if not fine.all():
+                self._odd.append(left[0][~fine])
+            left = _some((left[0], end, left[2]), fine & (end < left[2]))
+            if not len(left[0]):
                 break
-        return np.concatenate([*odd, active])
+        self._odd.append(left[0])
 
-    def _slowly(self, odd: list[int], pairs: dict[str, tuple[Any, Any]], found: list[tuple[Any, Any, Any]]) -> None:
-        """Parse unusual nodes as messages and append their strings to the searched text."""
-        np, text = self._np, bytearray()
-        base = len(self._data)
-        unusual = set(odd)
-        found[:] = [_without(np, one, odd) for one in found]
-        for number in sorted(unusual):
-            message = self.message(*self._place(number))
-            for key, value in (("name", message.name), ("op", message.op), ("device", message.device)):
-                start = base + len(text)
-                text += value.encode()
-                pairs[key][0][number], pairs[key][1][number] = start, base + len(text)
-            begins, ends = [], []
-            for value in message.input:
-                begins.append(base + len(text))
-                text += value.encode()
-                ends.append(base + len(text))
-            found.append((np.full(len(begins), number), np.asarray(begins, np.int64), np.asarray(ends, np.int64)))
-        self._text = self._data + bytes(text)
+    def add(self, messages: list[Any]) -> None:
+        """The odd nodes, parsed: their strings are appended to the text."""
+        np, more = self._np, bytearray()
 
-    def part_of(self, number: int) -> int:
-        return bisect_right(self._spans, number, key=lambda span: span[1])
+        def placed(value: str) -> tuple[int, int]:
+            begin = len(self.text) + len(more)
+            more.extend(value.encode())
+            return begin, len(self.text) + len(more)
 
-    def _place(self, number: int) -> tuple[int, int]:
-        part = self.part_of(number)
-        return part, number - self._spans[part][0]
+        self._inputs = [_some(one, ~np.isin(one[0], self.odd)) for one in self._inputs]
+        for number, message in zip(self.odd.tolist(), messages, strict=True):
+            for key, value in ((_NAME, message.name), (_OP, message.op), (_DEVICE, message.device)):
+                self.single[key][0][number], self.single[key][1][number] = placed(value)
+            places = np.asarray([placed(value) for value in message.input], np.int64).reshape(-1, 2)
+            self._inputs.append((np.full(len(places), number), places[:, 0], places[:, 1]))
+        self.text += bytes(more)
 
-    def _inputs(self, found: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
-        """Inputs of all nodes in order, cut to the name of the node they come from."""
+    def texts(self, begin: Any, end: Any) -> Iterator[bytes]:
+        blocks = ((begin[block].tolist(), end[block].tolist()) for block in _blocks(len(begin), _BLOCK))
+        return map(self.text.__getitem__, chain.from_iterable(map(slice, *columns) for columns in blocks))
+
+    def inputs(self) -> tuple[Any, tuple[Any, Any]]:
+        """(owners, (begin, end)) of the inputs of all nodes in order, each cut to the name of the node it comes from."""
         np = self._np
-        if not found:
-            none = np.zeros(0, np.int64)
-            return none, none, none
-        owner, begin, end = (np.concatenate([one[column] for one in found]).astype(np.int64) for column in range(3))
+        none = np.zeros(0, np.int64)
+        columns = zip((none, none, none), *self._inputs, strict=True)
+        owner, begin, end = (np.concatenate(column) for column in columns)
         order = np.argsort(owner, kind="stable")
         owner, begin, end = owner[order], begin[order], end[order]
-        data = np.frombuffer(self._text, np.uint8)
+        data = np.frombuffer(self.text, np.uint8)
         begin = begin + ((begin < end) & (data[np.minimum(begin, len(data) - 1)] == _CARET))
-        colons = np.flatnonzero(data == _COLON)
+        colons = _places(self.text, b":")
         if len(colons):
             following = np.searchsorted(colons, begin)
             colon = colons[np.minimum(following, len(colons) - 1)]
-            cut = (following < len(colons)) & (colon < end)
-            end = np.where(cut, colon, end)
-        return owner, begin, end
+            end = np.where((following < len(colons)) & (colon < end), colon, end)
+        return owner, (begin, end)
 
 
-def _spans(lengths: list[int]) -> list[tuple[int, int]]:
-    spans, first = [], 0
-    for length in lengths:
-        spans.append((first, first + length))
-        first += length
-    return spans
+def _blocks(rows: int, most: int) -> Iterator[slice]:
+    for start in range(0, rows, most):
+        yield slice(start, min(rows, start + most))
+
+
+def _places(data: bytes, pattern: bytes) -> Any:
+    """Where this short pattern stands in the data, overlapping ones too."""
+    np = requires.numpy()
+    values, found = np.frombuffer(data, np.uint8), [np.zeros(0, np.int64)]
+    for block in _blocks(max(0, len(data) - len(pattern) + 1), _BYTES):
+        at = np.flatnonzero(values[block.start + len(pattern) - 1 : block.stop + len(pattern) - 1] == pattern[-1])
+        at += block.start
+        for offset, byte in enumerate(pattern[:-1]):
+            at = at[values[at + offset] == byte]
+        found.append(at)
+    return np.concatenate(found)
+
+
+def _some(columns: tuple[Any, ...], which: Any) -> tuple[Any, ...]:
+    return columns if which.all() else tuple(column[which] for column in columns)
 
 
 def _payload(np: Any, data: Any, at: Any) -> tuple[Any, Any]:
@@ -317,8 +318,3 @@ def _payload(np: Any, data: Any, at: Any) -> tuple[Any, Any]:
                 break
         length = np.where(more, -1, length)
     return start, start + length
-
-
-def _without(np: Any, found: tuple[Any, Any, Any], odd: list[int]) -> tuple[Any, Any, Any]:
-    keep = ~np.isin(found[0], odd)
-    return found[0][keep], found[1][keep], found[2][keep]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from envdiff.model.dtypes import dtype_name
-from envdiff.model.graph import GRAPH, Node, Reach, text
+from envdiff.model.graph import Node, Reach
 from envdiff.model.randomness import CUDNN_RNN, RANDOM, rnn_dropout
 from envdiff.model.tensors import tensor_values
 
@@ -16,32 +15,18 @@ _PASSING = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Forward:
-    """Ways on from a node, within one body and among the reached nodes."""
-
-    reach: Reach
-    function: str
-
-    def after(self, start: Iterable[int], through: frozenset[str]) -> list[Node]:
-        """Nodes met when going on from ``start``; those of a kind in ``through`` are passed, others end the way."""
-        body, reached = self.reach.graph.body(self.function), self.reach.sets[self.function]
-        stack = [user for one in start for user in body.users.of(one, _STEPS)]
-        seen: set[int] = set()
-        while stack and len(seen) < _STEPS:
-            at = stack.pop()
-            if at not in seen and at in reached:
-                seen.add(at)
-                if text(body.ops[at]) in through:
-                    stack.extend(body.users.of(at, _STEPS))
-        return [Node(self.reach.graph, self.function, at) for at in sorted(seen)]
-
-
-def _by_function(nodes: list[Node]) -> dict[str, list[Node]]:
-    grouped: dict[str, list[Node]] = {}
-    for node in nodes:
-        grouped.setdefault(node.function, []).append(node)
-    return grouped
+def after(reach: Reach, start: Iterable[int], through: frozenset[str]) -> list[Node]:
+    """Reached nodes met when going on from ``start``; those of a kind in ``through`` are passed, others end the way."""
+    graph = reach.graph
+    stack = [user for one in start for user in graph.table.users_of(one, _STEPS)]
+    seen: set[int] = set()
+    while stack and len(seen) < _STEPS:
+        at = stack.pop()
+        if at not in seen and reach.mask[at]:
+            seen.add(at)
+            if graph.op(at) in through:
+                stack.extend(graph.table.users_of(at, _STEPS))
+    return [Node(graph, at) for at in sorted(seen)]
 
 
 _NOISE_MATH = frozenset({"Sub", "Mul", "AddV2", "Add", "Identity", "Reshape", "Cast"})
@@ -57,15 +42,13 @@ def dropout_on(reach: Reach) -> list[str]:
     """
     found = [node.name for node in reach.having(CUDNN_RNN) if rnn_dropout(node)]
     uniform = [op for op in RANDOM if "Uniform" in op]
-    for function, nodes in _by_function(reach.having(uniform)).items():
-        way = Forward(reach, function)
-        found.extend(node.name for node in nodes if _masks(way, node))
+    found.extend(node.name for node in reach.having(uniform) if _masks(reach, node))
     return sorted(found)
 
 
-def _masks(way: Forward, noise: Node) -> bool:
-    masks = [one.number for one in way.after([noise.number], _NOISE_MATH) if one.op in _MASKS]
-    applied = way.after(masks, frozenset({"Cast", "Identity"}))
+def _masks(reach: Reach, noise: Node) -> bool:
+    masks = [one.number for one in after(reach, [noise.number], _NOISE_MATH) if one.op in _MASKS]
+    applied = after(reach, masks, frozenset({"Cast", "Identity"}))
     return any(node.op in _APPLIES for node in applied)
 
 
@@ -87,19 +70,17 @@ def batch_norm_training(reach: Reach) -> list[str]:
         training = node.attrs.get("is_training")
         if training is None or training.b:
             found.append(node.name)
-    for function, nodes in _by_function(reach.having(["SquaredDifference"])).items():
-        way = Forward(reach, function)
-        found.extend(node.name for node in nodes if _batch_statistics(way, node))
+    found.extend(node.name for node in reach.having(["SquaredDifference"]) if _batch_statistics(reach, node))
     return sorted(found)
 
 
 _AFTER_VARIANCE = frozenset({"AddV2", "Add", "Squeeze", "Identity", "Cast", "Reshape"})
 
 
-def _batch_statistics(way: Forward, difference: Node) -> bool:
-    means = [one for one in way.after([difference.number], frozenset({"Cast"})) if one.op == "Mean"]
+def _batch_statistics(reach: Reach, difference: Node) -> bool:
+    means = [one for one in after(reach, [difference.number], frozenset({"Cast"})) if one.op == "Mean"]
     over_batch = [mean.number for mean in means if _over_first_axis(mean)]
-    return any(node.op in {"Rsqrt", "Sqrt"} for node in way.after(over_batch, _AFTER_VARIANCE))
+    return any(node.op in {"Rsqrt", "Sqrt"} for node in after(reach, over_batch, _AFTER_VARIANCE))
 
 
 def _over_first_axis(mean: Node) -> bool:
@@ -117,10 +98,7 @@ _LONGEST_WAY = 8
 def normalising(reach: Reach, starts: Callable[[Node], bool]) -> list[str]:
     """How images are scaled before the first layer: products and sums with constants, in order, from the places where
     images come in (decoding, resizing, casts from whole numbers, arguments)."""
-    found: list[str] = []
-    for function, nodes in _by_function([node for node in reach.having(_STARTS) if starts(node)]).items():
-        way = Forward(reach, function)
-        found.extend(step for node in nodes for step in _scaled(way, node))
+    found = [step for node in reach.having(_STARTS) if starts(node) for step in _scaled(reach, node)]
     return list(dict.fromkeys(found))
 
 
@@ -133,7 +111,7 @@ _STARTS = (
 def from_pixels(node: Node) -> bool:
     """Whether what the node gives may be pixels: a cast from whole numbers to a real type, or a resized image."""
     if node.op == "Placeholder":
-        return node.function == GRAPH
+        return not node.in_function
     if node.op != "Cast":
         return True
     source, target = (node.attrs.get(key) for key in ("SrcT", "DstT"))
@@ -141,11 +119,11 @@ def from_pixels(node: Node) -> bool:
     return names[0] in {"uint8", "int32", "int64", "uint16"} and "float" in names[1]
 
 
-def _scaled(way: Forward, node: Node) -> list[str]:
+def _scaled(reach: Reach, node: Node) -> list[str]:
     steps: list[str] = []
     at = [node.number]
     for _ in range(_LONGEST_WAY):
-        following = [one for one in way.after(at, _PASSING) if one.op in _SCALING and one.number not in at]
+        following = [one for one in after(reach, at, _PASSING) if one.op in _SCALING and one.number not in at]
         step = next(((one, values) for one in following if (values := _constant_operand(one))), None)
         if step is None:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from enum import StrEnum
 
-from envdiff.model.graph import GRAPH, Node, Reach, text
+from envdiff.model.graph import Node, Reach
 
 # Both seeds 0: fresh entropy each time the kernel is made. Otherwise a fixed sequence that advances with each call.
 SEEDED = frozenset(
@@ -40,7 +40,7 @@ CUDNN_RNN = frozenset({"CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"})
 RANDOM = SEEDED | HELD | ALWAYS_FRESH | STATELESS
 
 _READS_STATE = frozenset({"ReadVariableOp", "VariableV2", "Variable", *HELD})
-_STEPS = 500
+_STEPS, _INPUTS = 500, 1_000
 
 
 class Randomness(StrEnum):
@@ -103,9 +103,8 @@ def _stateless(node: Node) -> tuple[str, Randomness]:
 
 def _sources(node: Node) -> set[str]:
     """Operations behind the seed; shapes (the first input) are not followed."""
-    body = node.body
-    low, high = body.starts[node.number], body.starts[node.number + 1]
-    stack = [at for at in body.flat[low + 1 : min(high, low + _STEPS)] if at >= 0]
+    table = node.graph.table
+    stack = table.inputs_of(node.number, _STEPS, after=1)
     seen: set[int] = set()
     ops: set[str] = set()
     while stack and len(seen) < _STEPS:
@@ -113,10 +112,10 @@ def _sources(node: Node) -> set[str]:
         if at in seen:
             continue
         seen.add(at)
-        op = text(body.ops[at])
+        op = node.graph.op(at)
         ops.add(op)
         if op not in _READS_STATE:
-            stack.extend(body.inputs(at))
-    if node.function != GRAPH and "VarHandleOp" in ops:
+            stack.extend(table.inputs_of(at, _INPUTS))
+    if node.in_function and "VarHandleOp" in ops:
         ops.add("ReadVariableOp")
     return ops

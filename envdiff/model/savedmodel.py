@@ -120,7 +120,7 @@ def meta_graph(message: Any, found: Split) -> MetaGraph:
     chosen = message.meta_graphs[number]
     info = chosen.meta_info_def
     signatures = {name: _signature(name, one) for name, one in sorted(chosen.signature_def.items())}
-    nodes = sum(len(part.begins) for part in found.parts[number])
+    nodes = sum(len(part) for part in found.parts[number])
     if len(signatures) * nodes > _FOLLOWED:
         raise Malformed(f"{len(signatures)} signatures over {nodes} nodes: more than can be followed")
     init = signatures.pop(_INIT_SIGNATURE, None)

@@ -1,4 +1,4 @@
-"""Takes the nodes out of a serialised SavedModel: where each lies, and the small rest that protobuf then parses.
+"""Takes the nodes out of a serialised SavedModel: where each begins, and the small rest that protobuf then parses.
 
 Nodes are nearly all of the file. Parsed as messages, or only cut out as bytes objects, they cost more than everything that
 is done with them afterwards.
@@ -6,7 +6,8 @@ is done with them afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from array import array
+from dataclasses import dataclass
 
 from envdiff.model.wire import Malformed, fields, read_varint, write_message
 
@@ -19,40 +20,34 @@ _BELOW: dict[str, dict[int, str]] = {
     "Function": {},
 }
 _NODES = {"Graph": 1, "Function": 3}
-
-
-@dataclass
-class Part:
-    """Where the nodes of a graph or function begin and end."""
-
-    begins: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+_LONGEST_HEAD = 6  # a tag and 35 bits of length
 
 
 @dataclass(frozen=True)
 class Split:
-    """``parts``: for each MetaGraph those of its graph and then of each function, in the order of the library."""
+    """``parts``: where the tag of each node is, for each MetaGraph: in its graph, then in each function of the library."""
 
     data: bytes
     rest: bytes
-    parts: list[list[Part]]
+    parts: list[list[array[int]]]
 
 
 def split(data: bytes) -> Split:
     """Raises :class:`Malformed` when the framing is broken; what is inside nodes is not looked at."""
-    found: list[list[Part]] = []
+    found: list[list[array[int]]] = []
     rest = _rest(data, 0, len(data), "SavedModel", found)
     return Split(data, rest, found)
 
 
-def _rest(data: bytes, start: int, end: int, message: str, found: list[list[Part]]) -> bytes:
+def _rest(data: bytes, start: int, end: int, message: str, found: list[list[array[int]]]) -> bytes:
     if message == "MetaGraph":
-        found.append([Part()])
-    part, number = None, 0
+        found.append([array("q")])
+    part: array[int] | None = None
+    number = 0
     if message in _NODES:
         part, number = found[-1][0], _NODES[message]
         if message == "Function":
-            part = Part()
+            part = array("q")
             found[-1].append(part)
     out: list[bytes] = []
     position = start
@@ -64,29 +59,28 @@ def _rest(data: bytes, start: int, end: int, message: str, found: list[list[Part
     return b"".join(out)
 
 
-def _nodes(data: bytes, position: int, end: int, tag: int, part: Part) -> int:
+def _nodes(data: bytes, position: int, end: int, tag: int, part: array[int]) -> int:
     """Notes the nodes that follow one another from here; gives where something else begins."""
-    begin, finish = part.begins.append, part.ends.append
+    note = part.append
     last = end - 2
     while position < last and data[position] == tag:
+        note(position)
         length = data[position + 1]
-        position += 2
-        if length > 0x7F:
-            more = data[position]
-            if more < 0x80:
-                length = length & 0x7F | more << 7
-                position += 1
-            else:
-                length, position = read_varint(data, position - 1, end)
-        begin(position)
-        position += length
-        finish(position)
+        if length < 0x80:
+            position += length + 2
+        elif data[position + 2] < 0x80:
+            position += (length & 0x7F | data[position + 2] << 7) + 3
+        else:
+            length, start = read_varint(data, position + 1, end)
+            if start - position > _LONGEST_HEAD:
+                raise Malformed("a node of the graph gives its length in more bytes than any writer uses")
+            position = start + length
     if position > end:
         raise Malformed("a node of the graph runs past its end")
     return position
 
 
-def _other(data: bytes, position: int, end: int, message: str, found: list[list[Part]], out: list[bytes]) -> int:
+def _other(data: bytes, position: int, end: int, message: str, found: list[list[array[int]]], out: list[bytes]) -> int:
     """One field that is no node goes to the rest, with the nodes inside it taken out."""
     number, begin, payload, stop = next(fields(data, position, end))
     kind = _BELOW[message].get(number)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envdiff.model.dtypes import QUANTISED, REDUCED, dtype_name
-from envdiff.model.graph import GRAPH, Graph, Node, Reach, attributes, text
+from envdiff.model.graph import Graph, Node, Reach, attributes, text
 from envdiff.model.patterns import batch_norm_training, dropout_on, from_pixels, normalising
 from envdiff.model.randomness import Randomness, random_operations, worst
 from envdiff.model.registry import registry
@@ -137,10 +137,11 @@ _NUMBERS = {dtype_name(number): number for number in range(1, 29)}
 def _precision(reach: Reach) -> list[str]:
     """Element types other than float32 that reached nodes compute in, with how many nodes name them."""
     numbers, types = reach.graph.table.typed([_NUMBERS[name] for name in _PRECISION])
+    reached = reach.mask[numbers]
     found: Counter[str] = Counter()
-    for number, kind in set(zip(numbers.tolist(), types.tolist(), strict=True)):
-        node = _reached(reach, number)
-        if node is not None and (node.op != "Const" or _names_type(node, kind)):
+    for number, kind in set(zip(numbers[reached].tolist(), types[reached].tolist(), strict=True)):
+        node = Node(reach.graph, number)
+        if node.op != "Const" or _names_type(node, kind):
             found[dtype_name(kind)] += 1
     return sorted(f"{name} ×{count}" for name, count in found.items())
 
@@ -149,17 +150,11 @@ def _names_type(node: Node, number: int) -> bool:
     return any(value.WhichOneof("value") == "type" and value.type == number for value in node.attrs.values())
 
 
-def _reached(reach: Reach, number: int) -> Node | None:
-    """The node of this number over all parts, if it is reached."""
-    function, node = reach.graph.place(number)
-    return Node(reach.graph, function, node) if node in reach.sets.get(function, ()) else None
-
-
 def _must_compile(reach: Reach) -> bool:
-    marked = (_reached(reach, number) for number in reach.graph.table.holding(_MUST_COMPILE))
-    if any(_is_set(node.attrs) for node in marked if node is not None):
+    marked = reach.graph.table.holding(_MUST_COMPILE)
+    if any(_is_set(Node(reach.graph, number).attrs) for number in marked if reach.mask[number]):
         return True
-    return any(_is_set(attributes(reach.graph.functions[name].attr)) for name in reach.nodes if name != GRAPH)
+    return any(_is_set(attributes(reach.graph.functions[name].attr)) for name in reach.functions)
 
 
 def _is_set(attrs: Mapping[str, Any]) -> bool:
@@ -168,12 +163,7 @@ def _is_set(attrs: Mapping[str, Any]) -> bool:
 
 
 def _devices(reach: Reach) -> list[str]:
-    found: Counter[str] = Counter()
-    for function, numbers in reach.nodes.items():
-        pinned = reach.graph.devices(function)
-        if pinned:
-            reached = set(numbers)
-            found.update(text(device) for node, device in pinned if node in reached)
+    found = Counter(map(text, reach.graph.table.pinned(reach.mask)))
     return sorted(f"{device} ×{count}" for device, count in found.items())
 
 

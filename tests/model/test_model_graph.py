@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -143,7 +144,46 @@ def test_nodes_written_in_any_order_of_fields(tmp_path: Path) -> None:
     assert facts_of(tmp_path / "b", [node("x", "Placeholder"), unknown])["model.ops"] == ["Placeholder", "Relu"]
 
 
+def test_the_device_of_a_node_written_in_another_order(tmp_path: Path) -> None:
+    odd = NUMBER_FIRST + pb.Node(name="y", op="Relu", input=["x"], device="/gpu:0").SerializeToString()
+    assert facts_of(tmp_path, [node("x", "Placeholder"), odd])["model.device_pins"] == ["/gpu:0 ×1"]
+
+
 NUMBER_FIRST = pb.Node(attr=[NUMBER]).SerializeToString()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_large_bodies_reach_what_a_walk_reaches(tmp_path: Path, seed: int) -> None:
+    """Nodes in order and shallow, deep dead ends, loops: taking away what nobody needs must end where a walk ends."""
+    choose = random.Random(seed)
+    count = 1500
+    needs = {
+        number: [
+            choose.randrange(max(0, number - choose.choice([2, 30, count])), number) for _ in range(choose.randrange(3))
+        ]
+        for number in range(1, count)
+    } | {0: []}
+    if seed % 2:
+        needs[choose.randrange(count)].append(count - 1)
+    wanted, reached = [choose.randrange(count // 2, count) for _ in range(3)], set()
+    todo = list(wanted)
+    while todo:
+        number = todo.pop()
+        if number not in reached:
+            reached.add(number)
+            todo += needs[number]
+    nodes = [node(f"n{number}", f"Op{number}", *(f"n{at}:0" for at in needs[number])) for number in range(count)]
+    y = node("y", "Relu", *(f"^n{number}" for number in wanted))
+    graph = facts_of(tmp_path / "graph", [*nodes, y])["model.ops"]
+    assert set(graph) - {"Relu"} == {f"Op{number}" for number in reached}
+    inner = [
+        node(f"n{number}", f"Op{number}", *(f"n{at}:output:0" for at in needs[number]), "arg")
+        for number in range(count)
+    ]
+    body = function("body", [*inner, node("z", "Relu", *(f"^n{number}" for number in wanted))], "z:y:0", "arg")
+    call = [node("x", "Placeholder"), node("y", "PartitionedCall", "x", attrs=[attr("f", func={"name": "body"})])]
+    called = facts_of(tmp_path / "function", call, functions=[body])["model.ops"]
+    assert set(called) - {"Relu", "Placeholder", "PartitionedCall"} == {f"Op{number}" for number in reached}
 
 
 def test_long_names(tmp_path: Path) -> None:
