@@ -120,15 +120,16 @@ LIBRARY_NAMES = frozenset(
     """
     acl accelerate amdhip64 armpl atlas avif blas c c++ cblas cublas cublaslt cuda cudart cudnn cufft cupti curand
     cusolver cusparse directml dnnl flexiblas gcc_s gfortran gomp hdf5 hsa-runtime64 iomp iomp5 iomp5md jemalloc jpeg
-    lapack lapacke m metal_plugin miopen mvec nccl nvidia-ml nvidia-ptxjitcompiler nvjitlink nvml omp onednn openjp2
-    png quadmath rccl stdc++ system_m tfdml_plugin tiff turbojpeg ucrtbase veclib webp z
+    lapack lapacke m metal_plugin miopen mvec mxnet nccl nvidia-ml nvidia-ptxjitcompiler nvjitlink nvml omp onednn
+    onnxruntime openjp2 openvino png quadmath rccl stdc++ system_m tensorflow tfdml_plugin tiff torch torch_cpu
+    torch_cuda turbojpeg ucrtbase veclib webp z
     """.split()
 )
 LIBRARY_PREFIXES = tuple(
     """
     _pywrap_tensorflow_internal arm_compute blis cublas cudnn cufft cusolver cusparse hipblas itex ld-musl- mimalloc
-    mkl_ msvcp nvinfer nvpl nvrtc openblas png rocblas rocfft rocrand rocsolver scipy_openblas tcmalloc tensorflow_
-    vcomp vcruntime zendnn
+    mkl_ msvcp nvinfer nvpl nvrtc onnxruntime_ openblas openvino_ paddle png rocblas rocfft rocrand rocsolver
+    scipy_openblas tcmalloc tensorflow_ tensorflowlite vcomp vcruntime zendnn
     """.split()
 )
 NUMBERED = re.compile(r"^(?P<name>.+?)(?:-[0-9a-f]{8})?(?:-(?P<dashed>\d+(?:\.\d+)+))?\.so(?:\.(?P<so>[\d.]+))?$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import BOOK, FLAGS, GPU, delta, fingerprint, judged
+from builders import BASE, BOOK, FLAGS, GPU, delta, fingerprint, judged
 
 from envdiff.compare import compare
 from envdiff.explain import explain
@@ -233,3 +233,45 @@ def test_a_side_without_python_has_no_other_version_of_it() -> None:
     assert not report.findings
     assert not report.unexplained
     assert {"python", "packages"} <= {gap.path for gap in report.unread}
+
+
+NO_TENSORFLOW = {path: None for path in BASE if path.partition(".")[0] in ("tensorflow", "keras")} | {
+    "packages.tensorflow-cpu": None, "packages.keras": None, "tensorflow.installed": False,
+}  # fmt: skip
+
+
+def test_two_environments_without_tensorflow_are_not_cleared() -> None:
+    report = judged(NO_TENSORFLOW, {**NO_TENSORFLOW, "packages.six": "1.17.0"})
+    assert report.answer.verdict is Verdict.CANNOT_TELL
+    assert report.answer.sentence == "No TensorFlow was found on either side, so what predicts was not compared."
+    assert "--python PATH or --pid N" in report.answer.next_steps[0]
+
+
+def test_what_concerns_tensorflow_is_no_more_than_a_doubt_where_there_is_none() -> None:
+    old = {**NO_TENSORFLOW, **GPU, "tensorflow.variant": None, "tensorflow.build.is_cuda_build": None}
+    first = judged(old, {**old, "gpu.0.compute_capability": "7.5", "gpu.0.name": "Tesla T4"}).findings[0]
+    assert first.rule == "tf32-one-side"
+    assert first.verdict is Verdict.CAN_MOVE
+    assert "no TensorFlow was found" in first.because
+
+
+def test_a_rule_in_doubt_gives_way_to_a_certain_one_that_reaches_further() -> None:
+    left, right = ({**NO_TENSORFLOW, "packages.openvino": version} for version in ("2025.4.1", "2026.4.0"))
+    assert rules(judged(left, right, delta=delta(0.5))) == ["other-runtime"]
+
+
+def test_a_cause_that_usually_moves_less_is_not_said_to_fit() -> None:
+    report = judged(GPU, {**GPU, "env.CUDA_VISIBLE_DEVICES": "-1"}, delta=delta(0.5))
+    assert rules(report)[0].startswith("device-one-side")
+    assert "usually moves less" in report.answer.sentence
+
+
+def test_what_both_programs_do_alike_is_said_last_and_as_a_guess() -> None:
+    program = {"process.command": ["python", "serve.py"]}
+    report = judged(program, program, delta=delta(0.5))
+    assert rules(report) == ["hash-seed-random-of-program"]
+    assert "nothing that is known explains it" in report.answer.sentence
+    assert "It could also be this" in report.answer.sentence
+    assert not rules(judged(program, program))
+    asked = {**program, "answers.rows_digest": "r"}
+    assert not rules(judged(asked, asked, delta=delta(0.5)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import BOOK, fingerprint
+from builders import BOOK, delta, fingerprint
 
 from envdiff.compare import compare
 from envdiff.errors import UnusableInput
@@ -72,7 +72,7 @@ def sides(case: dict[str, Any]) -> Report:
         unread = facts.pop("unread", None)
         kind = facts.pop("kind", "interpreter")
         built.append(fingerprint(facts, label=name, unread=unread, kind=kind))
-    return explain(compare(*built), BOOK)
+    return explain(compare(*built), BOOK, delta=delta(case["delta"]) if "delta" in case else None)
 
 
 def speaking(report: Report) -> set[str]:

@@ -8,13 +8,23 @@ from collections.abc import Mapping
 from envdiff.compare import Comparison, Mismatch, shown_pair
 from envdiff.explain.answer import answer, side
 from envdiff.explain.gaps import gaps
-from envdiff.explain.judge import Case, Judged, gathered, idle, judge, second_look, standing_findings, unsolved
+from envdiff.explain.judge import (
+    SAME_ROWS,
+    Case,
+    Judged,
+    gathered,
+    idle,
+    judge,
+    second_look,
+    standing_findings,
+    unsolved,
+)
 from envdiff.explain.model import weights_told
 from envdiff.explain.proof import is_of, with_isolation
 from envdiff.explain.rank import alike, ranked, solved
 from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
-from envdiff.rulebook.conditions import matches
+from envdiff.rulebook.conditions import holds, matches
 from envdiff.withheld import names_compared
 
 __all__ = ["explain", "ignored_because"]
@@ -56,6 +66,7 @@ def _by_rules(
     if not (shown or solved(findings, delta)):
         again = [second_look(mismatch, one, case) for mismatch, one in zip(kept, judged, strict=True)]
         guessed = [one for one, before in zip(again, judged, strict=True) if one is not before]
+        guessed += [] if holds(SAME_ROWS, comparison) else standing_findings(case, unsolved=True)
         guesses, smaller = ranked(gathered([one for one in guessed if isinstance(one, Finding)], case), delta)
         judged, too_small = again, (*too_small, *smaller)
         findings = tuple(sorted((*findings, *guesses), key=alike))

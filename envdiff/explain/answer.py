@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from envdiff.compare import Comparison
-from envdiff.explain.judge import NO_PROGRAM
+from envdiff.explain.judge import GUESS, NO_PROGRAM
+from envdiff.explain.model import NO_TENSORFLOW
 from envdiff.explain.rank import size_of, solved
 from envdiff.fingerprint import Fingerprint, show
 from envdiff.report import Answer, Delta, Finding, RuledOut, Side, Size, Steadiness, Unexplained, Unread, Verdict
@@ -47,15 +48,22 @@ def answer(
     """The verdict over everything that was judged. ``program``: what a program that was not captured could use."""
     missing = tuple(gap for gap in unread if gap.matters)
     differ = delta is not None and size_of(delta) is not Size.NONE
-    if findings:
+    guess = findings[0] if findings and GUESS in findings[0].because else None
+    if findings and guess is None:
         moves = differ or any(one.verdict is Verdict.MOVES for one in findings)
         verdict = Verdict.MOVES if moves else Verdict.CAN_MOVE
         return Answer(verdict, _because_of(findings, delta), _next_steps(findings[0], missing))
     if delta is not None and differ:
         # That they differ was measured; only the cause is unknown.
-        return Answer(Verdict.MOVES, _not_by_these(too_small, unexplained, delta), _read(missing))
+        said = _not_by_these(too_small, unexplained, delta)
+        if guess is not None:
+            return Answer(Verdict.MOVES, f"{said} It could also be this: {guess.title}.", _next_steps(guess, missing))
+        return Answer(Verdict.MOVES, said, _read(missing))
     if delta is not None:
         return Answer(Verdict.HARMLESS, _equal(delta, too_small, missing), _read(missing))
+    if missing and NO_TENSORFLOW in missing[0].reason:
+        sentence = f"N{NO_TENSORFLOW[1:]}, so what predicts was not compared."
+        return Answer(Verdict.CANNOT_TELL, sentence, _read(missing))
     if missing:
         was = "was" if len(missing) == 1 else "were"
         sentence = (
@@ -94,8 +102,10 @@ def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
         return (
             f"{said} Nothing that was captured explains it; a program that prepares the input could: {title}.{others}"
         )
-    if first.verdict is Verdict.MOVES or solved((first,), delta):
+    if solved((first,), delta):
         return f"{said} The cause that fits best: {title}.{others}"
+    if first.verdict is Verdict.MOVES:
+        return f"{said} This moves them, though it usually moves less: {title}.{others}"
     return f"{said} This could explain it, though it usually moves less: {title}.{others}"
 
 

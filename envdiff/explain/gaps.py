@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from envdiff.compare import ANONYMIZED, HELD_BACK, Comparison, Incomparable
+from envdiff.explain.model import NO_TENSORFLOW, without_tensorflow
 from envdiff.fingerprint import ON_REQUEST
 from envdiff.report import Unread
 from envdiff.withheld import COMPARE
@@ -13,6 +14,9 @@ MATTERS = ("cpu", "gpu", "cuda", "tensorflow", "runtime", "env", "keras", "servi
 # Within those, what only describes a build that other facts identify.
 CONTEXT = ("tensorflow.compiler", "tensorflow.git_version", "tensorflow.not_compiled_in")
 
+# What says nothing where there is no TensorFlow.
+OF_TENSORFLOW = ("tensorflow", "runtime", "keras")
+
 HOW = {
     "runtime": "capture without --static where TensorFlow imports, or call envprobe.write() in the program",
     "env": "capture as the same user or as root, or from inside the process",
@@ -21,7 +25,7 @@ HOW = {
     "gpu": "capture on the machine that computes, with the GPU's device files visible",
     "cuda": "capture on the machine that computes",
     "cpu": "capture on the machine that computes",
-    "tensorflow": "capture with the interpreter that runs the model: --python PATH",
+    "tensorflow": "capture what runs the model: --python PATH or --pid N",
     "python": "capture with the interpreter that runs the model: --python PATH",
     "packages": "capture with the interpreter that runs the model: --python PATH",
     "keras": "capture with the interpreter that runs the model: --python PATH",
@@ -41,13 +45,19 @@ def gaps(comparison: Comparison, *, solved: bool = True) -> tuple[Unread, ...]:
     """
     facts = [gap for gap in comparison.incomparable if not gap.path.startswith("setting.")]
     lost = [gap for gap in comparison.incomparable if gap.path.startswith("setting.")]
+    if without_tensorflow(comparison):
+        facts = [gap for gap in facts if gap.path.partition(".")[0] not in OF_TENSORFLOW]
+        facts.append(
+            Incomparable("tensorflow", "both", f"{NO_TENSORFLOW}: another Python predicts, or another library")
+        )
+        lost = [gap._replace(reason="tensorflow") for gap in lost]
     covered = {gap.path: [one for one in lost if _is_because_of(one, gap)] for gap in facts}
     told = {one.path for ones in covered.values() for one in ones}
     entries = [_entry(gap, covered[gap.path]) for gap in facts]
     entries += [_entry(one, []) for one in lost if one.path not in told]
     if not solved:
         entries += _asked_for(comparison, {entry.path.partition(".")[0] for entry in entries})
-    return tuple(sorted(entries, key=lambda entry: (not entry.matters, entry.path)))
+    return tuple(sorted(entries, key=lambda entry: (not entry.matters, NO_TENSORFLOW not in entry.reason, entry.path)))
 
 
 def _asked_for(comparison: Comparison, told: set[str]) -> list[Unread]:

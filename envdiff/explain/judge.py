@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from envdiff.compare import Comparison, Mismatch, Raw, shown_pair
 from envdiff.explain.history import changes_between, largest
-from envdiff.explain.model import needs_hold
+from envdiff.explain.model import NO_TENSORFLOW, needs_hold
+from envdiff.explain.rank import reach
 from envdiff.fingerprint import Absent, Unread, Value
 from envdiff.report import Change, Finding, RuledOut, Shown, Unexplained, Verdict
 from envdiff.rulebook import Rule, Rulebook
@@ -17,6 +18,7 @@ Judged = Finding | RuledOut | Unexplained
 # Both sides were asked by a capture: no program stood in front of the model.
 SAME_ROWS = {"both": {"answers.rows_digest": "<present>"}, "same": "answers.rows_digest"}
 NO_PROGRAM = "the program that prepares the input was not captured"
+GUESS = "nothing else explains the difference, and whether the program does this is not known"
 
 
 class Case(NamedTuple):
@@ -27,24 +29,30 @@ class Case(NamedTuple):
 
 
 def judge(mismatch: Mismatch, case: Case) -> Judged:
-    """What the most specific rule that applies says of ``mismatch``."""
+    """What the most specific rule that applies says of ``mismatch``.
+
+    A rule whose condition cannot be told gives way to a more general one that holds for certain and reaches further.
+    """
     ruled_out: RuledOut | None = None
+    doubted: Finding | None = None
     for rule in case.book.about(mismatch.path):
         applies = holds(rule.when, case.comparison)
-        if applies is False or (applies is None and rule.verdict is Verdict.HARMLESS):
+        if applies is False or (applies is None and (doubted or rule.verdict is Verdict.HARMLESS)):
             continue
         needed, why = needs_hold(rule.needs, case.comparison)
         if needed is False:
             ruled_out = ruled_out or _ruled_out(mismatch, rule, why)
             continue
         if rule.verdict is Verdict.HARMLESS:
-            return _ruled_out(mismatch, rule, rule.mechanism)
+            return doubted or _ruled_out(mismatch, rule, rule.mechanism)
         doubts = [why] if needed is None else []
-        if applies is None:
-            doubts.append("a fact that this rule asks for was not read")
-        return finding(rule, mismatch, case, doubts)
+        if applies:
+            certain = finding(rule, mismatch, case, doubts)
+            return doubted if doubted and reach(doubted) >= reach(certain) else certain
+        doubted = finding(rule, mismatch, case, [*doubts, "a fact that this rule asks for was not read"])
     return (
-        ruled_out
+        doubted
+        or ruled_out
         or _undecided(mismatch, case)
         or Unexplained(mismatch.path, *shown_pair(mismatch.left, mismatch.right))
     )
@@ -92,15 +100,15 @@ def _standing_for(path: str, mismatch: Mismatch) -> Mismatch:
     return Mismatch(path, left, right, folded=((mismatch.path, mismatch.left, mismatch.right),))
 
 
-def standing_findings(case: Case) -> list[Finding]:
-    """What is wrong on one side or on both, whether or not they differ in it."""
-    found = []
-    for rule in case.book.standing:
+def standing_findings(case: Case, *, unsolved: bool = False) -> list[Finding]:
+    """What is wrong on one side or on both, whether or not they differ in it; ``unsolved``: what else may be."""
+    found, doubts = [], [GUESS] if unsolved else []
+    for rule in case.book.standing(unsolved=unsolved):
         if holds(rule.when, case.comparison) and needs_hold(rule.needs, case.comparison)[0] is not False:
             path = rule.about[0]
             left, right = case.comparison.readings(path)
             left_trail, right_trail = case.comparison.trails(path)
-            found.append(finding(rule, Mismatch(path, left, right, left_trail, right_trail), case, []))
+            found.append(finding(rule, Mismatch(path, left, right, left_trail, right_trail), case, doubts))
     return found
 
 
@@ -126,6 +134,7 @@ def _with_folded(first: Finding, other: Finding) -> Finding:
 def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Finding:
     """``rule`` filled in for this mismatch; with a table of changes, the size is what they can do to this model."""
     left, right = shown_pair(mismatch.left, mismatch.right)
+    verdict = Verdict.CAN_MOVE if any(NO_TENSORFLOW in doubt for doubt in doubts) else rule.verdict
     changes: tuple[Change, ...] = ()
     size = rule.size
     if rule.changes is not None:
@@ -139,7 +148,7 @@ def finding(rule: Rule, mismatch: Mismatch, case: Case, doubts: list[str]) -> Fi
     return Finding(
         rule=rule.id,
         title=filled(rule.title),
-        verdict=rule.verdict,
+        verdict=verdict,
         size=size,
         at_worst=rule.at_worst,
         steadiness=rule.steadiness,

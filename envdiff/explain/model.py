@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from envdiff.compare import Comparison
-from envdiff.fingerprint import Reading, Value
+from envdiff.fingerprint import Absent, Reading, Value
 from envdiff.rulebook.conditions import Answer
 from envdiff.rulebook.model import Needs
 
 OPERATIONS = "model.ops"
 SHOWN = 8  # tensors named
+NO_TENSORFLOW = "no TensorFlow was found on either side"
+
+
+def without_tensorflow(comparison: Comparison) -> bool:
+    """Whether no TensorFlow was found on either side: the wrong thing was captured, or another library computes."""
+    found = [*comparison.readings("tensorflow.version"), *comparison.readings("tensorflow.installed")]
+    return all(isinstance(one, Absent) or one == Value(False) for one in found) and any(
+        one == Value(False) for one in found
+    )
 
 
 def operations(comparison: Comparison) -> frozenset[str] | None:
@@ -43,7 +52,7 @@ def needs_read(needs: Needs) -> tuple[str, ...]:
     """The facts that :func:`needs_hold` may look at for ``needs``, besides what kind of thing each side is."""
     by_entry = {"keras": ("model.format",)}.get(needs.entry or "", ())
     return (
-        *((OPERATIONS,) if needs.ops else ()),
+        *((OPERATIONS, "tensorflow.version", "tensorflow.installed") if needs.ops else ()),
         *(("setting.device",) if needs.device is not None else ()),
         *by_entry,
     )
@@ -62,6 +71,8 @@ def needs_hold(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
 def _ops(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
     if not needs.ops:
         return True, ""
+    if without_tensorflow(comparison):
+        return None, NO_TENSORFLOW
     known = operations(comparison)
     if known is None:
         return None, f"the model was not captured, so whether it runs {_some(needs.ops)} is not known"

@@ -65,12 +65,16 @@ def fits(finding: Finding, size: Size, steadiness: str, *, unsteady_gpu: bool = 
     """
     if size is Size.NONE:
         return False
-    reach = finding.at_worst or finding.size
-    if SIZES.index(reach) < SIZES.index(size):
+    if reach(finding) < SIZES.index(size):
         return False
     if steadiness == Steadiness.CALL_TO_CALL:
         return finding.steadiness is Steadiness.CALL_TO_CALL or (unsteady_gpu and finding.layer in RACING)
     return not (steadiness == Steadiness.STABLE and finding.steadiness is Steadiness.CALL_TO_CALL)
+
+
+def reach(finding: Finding) -> int:
+    """The place of the largest difference that ``finding`` can make among the sizes."""
+    return SIZES.index(finding.at_worst or finding.size)
 
 
 def solved(findings: tuple[Finding, ...], delta: Delta | None) -> bool:

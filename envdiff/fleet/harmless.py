@@ -11,7 +11,7 @@ from envdiff.rulebook.conditions import check
 
 # Sections that no setting is concluded from; a test holds this against the settings.
 NOT_FOR_SETTINGS = frozenset(
-    ("packages", "origins", "conda", "builds", "libraries", "process", "container", "cuda", "model", "answers")
+    ("packages", "origins", "conda", "builds", "libraries", "process", "container", "model", "answers")
 )
 
 

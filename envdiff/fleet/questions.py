@@ -63,7 +63,7 @@ def questions(table: Table, book: Rulebook, ignore: Mapping[str, str]) -> tuple[
     """Everything that can stand between kinds of ``table``."""
     sight = Sight(table, book, ignored=bool(ignore))
     columns = [Column(path, at, table, book, ignore, sight.on(path)) for at, path in enumerate(table.columns)]
-    standing = [Standing(rule, sight.on_rule(rule)) for rule in book.standing]
+    standing = [Standing(rule, sight.on_rule(rule)) for rule in book.standing()]
     return (*columns, *standing, Blind(table.kinds))
 
 

@@ -21,7 +21,7 @@ class Entry(NamedTuple):
 
     id: str
     about: tuple[str, ...]
-    standing: bool
+    standing: bool | str
     condition: int
 
 
@@ -70,10 +70,13 @@ class Rulebook:
         """All of them, by id."""
         return tuple(self._rules[entry.id] for entry in self._entries)
 
-    @property
-    def standing(self) -> tuple[Rule, ...]:
-        """Rules that look at every pair, whether or not the sides differ in what they are about."""
-        return tuple(self._rules[entry.id] for entry in self._entries if entry.standing)
+    def standing(self, *, unsolved: bool = False) -> tuple[Rule, ...]:
+        """Rules that look at every pair, whether or not the sides differ in what they are about.
+
+        ``unsolved``: those that only do where answers differ and nothing else explains it.
+        """
+        kind = "unsolved" if unsolved else True
+        return tuple(self._rules[entry.id] for entry in self._entries if entry.standing == kind)
 
     def about(self, path: str) -> tuple[Rule, ...]:
         """Rules that speak of ``path``, the most specific first: by name, by longer pattern, by more conditions."""

@@ -94,8 +94,9 @@ class RuleDocument(Strict):
     title: Line
     about: tuple[Line, ...]
     when: dict[str, Any] | None = None
-    # A standing rule looks at the pair whether or not the two sides differ in what it is about.
-    standing: bool = False
+    # A standing rule looks at the pair whether or not the two sides differ in what it is about; an ``unsolved`` one only
+    # where answers differ and nothing else explains it.
+    standing: bool | Literal["unsolved"] = False
     needs: NeedsDocument = NeedsDocument()
     layer: Layer
     verdict: Verdict

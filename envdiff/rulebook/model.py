@@ -33,7 +33,7 @@ class Rule(NamedTuple):
     title: str
     about: tuple[str, ...]
     when: Mapping[str, Any]
-    standing: bool
+    standing: bool | str
     needs: Needs
     layer: str
     verdict: Verdict

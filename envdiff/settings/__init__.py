@@ -14,6 +14,7 @@ __all__ = ["NOT_APPLICABLE", "Setting", "setting_names", "settings_of"]
 SETTINGS: tuple[Callable[[Facts], Setting], ...] = (
     devices.device,
     devices.gpu_model,
+    devices.gpu_unknown_to_cuda,
     devices.visible_gpu_order,
     devices.plugins,
     devices.tf32,

@@ -108,6 +108,44 @@ def tf32(facts: Facts) -> Setting:
     return Setting("tf32", "on", f"{told}; compute capability {capability}", explains)
 
 
+def gpu_unknown_to_cuda(facts: Facts) -> Setting:
+    """``no``, or which GPU is of a newer generation than the CUDA libraries that it computes with."""
+    name = "gpu_unknown_to_cuda"
+    used = device(facts)
+    if used.value == "cpu":
+        return Setting(name, "no", f"no GPU in use: {used.trail}")
+    if used.value is None:
+        return Setting(name, None, "", (), used.unread)
+    if rocm.is_rocm(facts) or uses_metal(facts):
+        return Setting(name, "no", "the GPU is not NVIDIA's")
+    capability = as_version(facts.text("gpu.0.compute_capability"))
+    if capability is None:
+        why = facts.why_unread("gpu.0.compute_capability")
+        return Setting(name, None, "", (), why or "gpu.0.compute_capability: not known")
+    needed = as_version(tables.cuda_for(capability.major))
+    told, where = _cuda_release(facts)
+    cuda = as_version(told)
+    if needed is None or cuda is None:
+        # Old cards are known to every release; of cards newer than the table nothing is claimed.
+        return Setting(name, "no", "nothing says that the CUDA libraries are too old for the GPU")
+    if minor(cuda) >= minor(needed):
+        return Setting(name, "no", f"CUDA {told} ({where}) has code for compute capability {capability}")
+    shown = f"compute capability {capability} with CUDA {told}"
+    return Setting(name, shown, f"CUDA {told} ({where}) is older than {needed}, the first with code for such a GPU")
+
+
+def _cuda_release(facts: Facts) -> tuple[str | None, str]:
+    """(the CUDA release in use, where that stands): what is mapped says more than what is installed or built in."""
+    for path in ("cuda.mapped.libcudart", "cuda.build.cuda", "env.CUDA_VERSION"):
+        told = facts.text(path)
+        if told is not None and as_version(told) is not None:
+            return told, path
+    version = facts.version()
+    if version is not None and facts.text("tensorflow.variant") == "cuda":
+        return tables.cuda_of_release(minor(version)), f"the one that TensorFlow {version} is built with"
+    return None, ""
+
+
 def plugins(facts: Facts) -> Setting:
     """Device plug-ins that bring kernels of their own (Metal, DirectML, Intel)."""
     files = facts.items("tensorflow.plugins")

@@ -82,6 +82,19 @@ def tf32_capability() -> str:
     return str(_defaults()["tf32"]["capability"])
 
 
+def cuda_for(generation: int) -> str | None:
+    """The first CUDA release with code for GPUs of this major compute capability, None where that is not known."""
+    found = _defaults()["cuda_for_gpu"]["first"].get(str(generation))
+    return None if found is None else str(found)
+
+
+def cuda_of_release(release: tuple[int, int]) -> str | None:
+    """The CUDA release that stock wheels of ``release`` are built with, None before there was one to tell."""
+    rows = _defaults()["cuda_of_release"]["rows"]
+    found = [cuda for since, cuda in rows if (first := as_version(since)) is not None and release >= minor(first)]
+    return str(found[-1]) if found else None
+
+
 def no_tf32_on_rocm_until() -> tuple[int, int]:
     """The last release known to ask no library of AMD's for TF32."""
     version = as_version(_defaults()["tf32"]["not_on_rocm_until"])

@@ -31,6 +31,7 @@ from builders import BASE, BOOK, fingerprint
 
 from envdiff.compare import compare
 from envdiff.explain import explain
+from envdiff.explain.rank import solved
 from envdiff.fingerprint import Fingerprint
 from envdiff.report import Delta, Finding, OutputDelta, Report, Verdict
 
@@ -123,9 +124,11 @@ def is_expected(one: Finding, expect: Mapping[str, Any]) -> bool:
 
 
 def claims(found: Report) -> bool:
-    """Whether the first finding is told as a sure cause: it moves predictions, and nothing is left in doubt."""
+    """Whether the first finding is told as a sure cause: it moves predictions, as much as was measured, without doubt."""
     first = found.findings[0] if found.findings else None
-    return first is not None and first.verdict is Verdict.MOVES and not first.because and first.rule not in SYMPTOMS
+    if first is None or first.verdict is not Verdict.MOVES or first.rule in SYMPTOMS:
+        return False
+    return not first.because and solved((first,), found.delta)
 
 
 def asks_for(found: Report, section: str) -> bool:
