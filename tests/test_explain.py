@@ -275,3 +275,22 @@ def test_what_both_programs_do_alike_is_said_last_and_as_a_guess() -> None:
     assert not rules(judged(program, program))
     asked = {**program, "answers.rows_digest": "r"}
     assert not rules(judged(asked, asked, delta=delta(0.5)))
+
+
+def test_where_a_library_lies_is_no_finding() -> None:
+    """Two virtual environments hold the same files in two places."""
+    names = ("libscipy_openblas64_", "libgomp", "libjpeg", "libm", "libcudnn", "libonnxruntime", "libMIOpen")
+    left, right = ({f"libraries.{name}.path": f"/{place}/{name}.so" for name in names} for place in ("a", "b"))
+    report = judged(left, right)
+    assert report.answer.verdict is Verdict.HARMLESS
+    assert len(report.ruled_out) == len(names)
+
+
+def test_a_release_stands_for_the_files_that_come_with_it() -> None:
+    left, right = (
+        {**NO_TENSORFLOW, "packages.onnxruntime": release, "libraries.libonnxruntime.build_id": build}
+        for release, build in (("1.20.1", "aa"), ("1.32.0", "bb"))
+    )
+    (first,) = judged(left, right).findings
+    assert first.title == "Another onnxruntime computes: 1.20.1 against 1.32.0"
+    assert first.folded[0][0] == "libraries.libonnxruntime.build_id"

@@ -115,8 +115,10 @@ def standing_findings(case: Case, *, unsolved: bool = False) -> list[Finding]:
 def gathered(findings: list[Finding], case: Case) -> list[Finding]:
     """One finding a cause: what the same rule says again, and what another finding's rule covers, is folded under it."""
     by_rule: dict[str, Finding] = {}
-    # What both sides have, in two versions, says more than what one side has at all.
-    for one in sorted(findings, key=lambda one: str(Absent()) in (one.left.text, one.right.text)):
+    # What both sides have, in two versions, says more than what one side has at all, and a release more than a file.
+    for one in sorted(
+        findings, key=lambda one: (str(Absent()) in (one.left.text, one.right.text), _of_file(one.about))
+    ):
         first = by_rule.get(one.rule)
         by_rule[one.rule] = one if first is None else _with_folded(first, one)
     for one in list(by_rule.values()):
@@ -124,6 +126,10 @@ def gathered(findings: list[Finding], case: Case) -> list[Finding]:
         for other in [name for name in by_rule if name in covered and one.rule in by_rule]:
             by_rule[one.rule] = _with_folded(by_rule[one.rule], by_rule.pop(other))
     return list(by_rule.values())
+
+
+def _of_file(path: str) -> bool:
+    return path.endswith((".build_id", ".size", ".path"))
 
 
 def _with_folded(first: Finding, other: Finding) -> Finding:
