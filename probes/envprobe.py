@@ -118,8 +118,8 @@ ENV_PREFIXES = tuple(
 # the C runtime and replacements of malloc. Matched against the file name without its version.
 LIBRARY_NAMES = frozenset(
     """
-    acl accelerate amdhip64 armpl atlas avif blas c c++ cblas cublas cublaslt cuda cudart cudnn cufft cupti curand
-    cusolver cusparse directml dnnl flexiblas gcc_s gfortran gomp hdf5 hsa-runtime64 iomp iomp5 iomp5md jemalloc jpeg
+    acl accelerate amdhip64 armpl atlas avif blas c c++ cblas cublas cublaslt cuda cudnn cufft cupti cusolver
+    cusparse directml dnnl flexiblas gcc_s gfortran gomp hdf5 hsa-runtime64 iomp iomp5 iomp5md jemalloc jpeg
     lapack lapacke m metal_plugin miopen mvec mxnet nccl nvidia-ml nvidia-ptxjitcompiler nvjitlink nvml omp onednn
     onnxruntime openjp2 openvino png quadmath rccl stdc++ system_m tensorflow tfdml_plugin tiff torch torch_cpu
     torch_cuda turbojpeg ucrtbase veclib webp z
@@ -127,8 +127,8 @@ LIBRARY_NAMES = frozenset(
 )
 LIBRARY_PREFIXES = tuple(
     """
-    _pywrap_tensorflow_internal arm_compute blis cublas cudnn cufft cusolver cusparse hipblas itex ld-musl- mimalloc
-    mkl_ msvcp nvinfer nvpl nvrtc onnxruntime_ openblas openvino_ paddle png rocblas rocfft rocrand rocsolver
+    _pywrap_tensorflow_internal arm_compute blis cublas cudart cudnn cufft curand cusolver cusparse hipblas itex
+    ld-musl- mimalloc mkl_ msvcp nvinfer nvpl nvrtc onnxruntime_ openblas openvino_ paddle png rocblas rocfft rocrand rocsolver
     scipy_openblas tcmalloc tensorflow_ tensorflowlite vcomp vcruntime zendnn
     """.split()
 )
@@ -1979,6 +1979,8 @@ def library_facts(world, record, name, path, version, deleted):
     record.put(prefix + "version", version)
     if name.startswith(("libcu", "libnv", "libnccl")):
         record.put("cuda.mapped." + name, version)
+    elif name.startswith("cu") and name.endswith("64"):  # cudart64_101.dll
+        record.put("cuda.mapped.lib" + name[: -len("64")], version)
     if deleted:
         return record.cannot(prefix + "build_id", "the file was replaced or deleted after the process had mapped it")
 

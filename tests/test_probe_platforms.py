@@ -102,6 +102,7 @@ def test_mapped_windows_libraries(windows: Any) -> None:
     assert windows.facts["libraries.libopenblas64_.version"] == "0.3.21"
     assert windows.facts["libraries._pywrap_tensorflow_internal.path"].startswith("~\\venv\\")
     assert "libraries.ucrtbase.path" in windows.facts
+    assert windows.facts["cuda.mapped.libcudart"] == "101"
     assert not [path for path in windows.facts if "kernel32" in path]
 
 
@@ -179,6 +180,7 @@ def test_every_layout_of_build_info(text: str, expected: dict[str, Any]) -> None
         ("libtensorflow_framework.2.dylib", "libtensorflow_framework", "2"),
         ("libopenblas64__v0.3.21-gcc_10_3_0.dll", "libopenblas64_", "0.3.21"),
         ("ucrtbase.dll", "ucrtbase", None),
+        ("cudart64_101.dll", "cudart64", "101"),
     ],
 )
 def test_library_names(file: str, name: str, version: str | None) -> None:

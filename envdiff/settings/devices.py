@@ -5,6 +5,7 @@ from __future__ import annotations
 from envdiff.settings import rocm, tables
 from envdiff.settings.model import Facts, Setting, as_version, minor, quoted
 
+_OLDEST_WITHOUT_POINT = 30  # cudart64_30 was of CUDA 3.0; cudart64_12 is of CUDA 12
 VISIBLE = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 
@@ -137,13 +138,21 @@ def gpu_unknown_to_cuda(facts: Facts) -> Setting:
 def _cuda_release(facts: Facts) -> tuple[str | None, str]:
     """(the CUDA release in use, where that stands): what is mapped says more than what is installed or built in."""
     for path in ("cuda.mapped.libcudart", "cuda.build.cuda", "env.CUDA_VERSION"):
-        told = facts.text(path)
-        if told is not None and as_version(told) is not None:
+        told = _with_point(facts.text(path) or "")
+        if as_version(told) is not None:
             return told, path
     version = facts.version()
     if version is not None and facts.text("tensorflow.variant") == "cuda":
         return tables.cuda_of_release(minor(version)), f"the one that TensorFlow {version} is built with"
     return None, ""
+
+
+def _with_point(release: str) -> str:
+    """``10.1`` of ``64_101`` and ``101``, as names of DLLs and Windows builds of TensorFlow write it."""
+    digits = release.removeprefix("64_")
+    if not digits.isdigit() or int(digits) < _OLDEST_WITHOUT_POINT:
+        return digits  # with a point already, or a major release alone
+    return f"{digits[:-1]}.{digits[-1]}"
 
 
 def plugins(facts: Facts) -> Setting:
