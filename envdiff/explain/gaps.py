@@ -50,7 +50,7 @@ def gaps(comparison: Comparison, *, solved: bool = True) -> tuple[Unread, ...]:
         facts.append(
             Incomparable("tensorflow", "both", f"{NO_TENSORFLOW}: another Python predicts, or another library")
         )
-        lost = [gap._replace(reason="tensorflow") for gap in lost]
+        lost = [gap._replace(reason="tensorflow") if "tensorflow" in gap.reason.lower() else gap for gap in lost]
     covered = {gap.path: [one for one in lost if _is_because_of(one, gap)] for gap in facts}
     told = {one.path for ones in covered.values() for one in ones}
     entries = [_entry(gap, covered[gap.path]) for gap in facts]

@@ -123,12 +123,15 @@ def gpu_unknown_to_cuda(facts: Facts) -> Setting:
     if capability is None:
         why = facts.why_unread("gpu.0.compute_capability")
         return Setting(name, None, "", (), why or "gpu.0.compute_capability: not known")
+    if capability < tables.oldest_gpu_to_ask_about():
+        return Setting(name, "no", f"every CUDA release that is in use knew compute capability {capability}")
     needed = as_version(tables.cuda_for(capability.major))
     told, where = _cuda_release(facts)
     cuda = as_version(told)
-    if needed is None or cuda is None:
-        # Old cards are known to every release; of cards newer than the table nothing is claimed.
-        return Setting(name, "no", "nothing says that the CUDA libraries are too old for the GPU")
+    if cuda is None:
+        return Setting(name, None, "", (), "cuda.mapped.libcudart: the CUDA release is not known")
+    if needed is None:
+        return Setting(name, None, "", (), f"gpu.0.compute_capability: which CUDA knows {capability} is not known")
     if minor(cuda) >= minor(needed):
         return Setting(name, "no", f"CUDA {told} ({where}) has code for compute capability {capability}")
     shown = f"compute capability {capability} with CUDA {told}"

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from envdiff.settings.model import as_version, minor
 
 
@@ -80,6 +82,11 @@ def tf32_since() -> tuple[int, int]:
 def tf32_capability() -> str:
     """The lowest compute capability that has TF32."""
     return str(_defaults()["tf32"]["capability"])
+
+
+def oldest_gpu_to_ask_about() -> Version:
+    """The lowest compute capability for which it is known which CUDA release was the first with code for it."""
+    return Version(min(_defaults()["cuda_for_gpu"]["first"], key=int))
 
 
 def cuda_for(generation: int) -> str | None:
