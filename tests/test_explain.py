@@ -15,6 +15,7 @@ ONEDNN_OFF = {"env.TF_ENABLE_ONEDNN_OPTS": "0"}
 AMX = {"cpu.flags": [*FLAGS, "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"]}
 BF16 = {"env.ONEDNN_DEFAULT_FPMATH_MODE": "BF16", **AMX}
 CONV = {"model.format": "savedmodel", "model.ops": ["Conv2D", "MatMul", "Relu"]}
+T4 = {**GPU, "gpu.0.name": "Tesla T4", "gpu.0.compute_capability": "7.5"}
 LOOKUP = {"model.format": "savedmodel", "model.ops": ["GatherV2", "Identity"]}
 
 
@@ -294,3 +295,24 @@ def test_a_release_stands_for_the_files_that_come_with_it() -> None:
     (first,) = judged(left, right).findings
     assert first.title == "Another onnxruntime computes: 1.20.1 against 1.32.0"
     assert first.folded[0][0] == "libraries.libonnxruntime.build_id"
+
+
+def test_other_weights_are_suspected_before_a_release_that_may_do_as_much() -> None:
+    left, right = (
+        {"packages.keras": keras, "keras.version": keras, "model.weights.digest": digest}
+        for keras, digest in (("2.8.0", "a"), ("2.10.0", "b"))
+    )
+    assert rules(judged(left, right, delta=delta(0.5)))[:2] == ["model-weights", "keras-version"]
+
+
+def test_a_gpu_on_one_side_may_be_why_answers_change_from_call_to_call() -> None:
+    unsteady = delta(0.05, steadiness="call-to-call")
+    assert rules(judged(T4, {}, delta=unsteady))[0] == "device-one-side"
+    assert "device-one-side" not in rules(judged(T4, T4, delta=unsteady))
+
+
+@pytest.mark.parametrize(("form", "doubted"), [("hdf5", False), ("keras", False), (None, True)])
+def test_a_keras_file_is_built_by_keras_for_certain(form: str | None, doubted: bool) -> None:
+    left, right = ({"packages.keras-retinanet": one, "model.format": form} for one in ("0.2.0", "0.3.0"))
+    (first,) = judged(left, right).findings
+    assert (first.rule, bool(first.because)) == ("model-packages", doubted)

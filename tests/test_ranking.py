@@ -29,8 +29,10 @@ NOT_FIRST: dict[str, str] = {
     "W03": "that OpenVINO computes there is not known; what it does with such processors stands in the second finding",
     "W15": "an encoding that differs between two programs could have any size, and stands before another library's release",
     "W25": "TF32 on one side alone is the usual cause where GPUs differ, and stands before CUDA libraries too old for one",
+    "Z02": "a processor's default of oneDNN that came with the release stands before the release, of which less is known",
+    "Z03": "OpenCV's release is suspected before that of the package that builds the model",
+    "Z19": "TensorFlow moved with cuDNN, and stands before it",
     "Y15": "a board differs from a server in all things at once",
-    "Y16": "TensorFlow moved with the package, and stands before it",
     "Q14": "a build of one's own stands before the CUDA that it was built with",
 }
 

@@ -22,6 +22,7 @@ from envdiff.explain.judge import (
 from envdiff.explain.model import weights_told
 from envdiff.explain.proof import is_of, with_isolation
 from envdiff.explain.rank import alike, ranked, solved
+from envdiff.fingerprint import Value
 from envdiff.report import Delta, Finding, Ignored, Isolation, Report, RuledOut, SameInEffect, Unexplained
 from envdiff.rulebook import Rulebook
 from envdiff.rulebook.conditions import holds, matches
@@ -104,8 +105,12 @@ def _ranked(judged: list[Judged], case: Case, delta: Delta | None) -> tuple[tupl
 
 
 def _unsteady_gpu(comparison: Comparison) -> bool:
-    unsteady = [matches("call-to-call", reading) for reading in comparison.readings("answers.steadiness")]
+    """Whether it may be one side alone that changes from call to call, and that on a GPU."""
+    told = comparison.readings("answers.steadiness")
     devices = [matches("cpu", reading) for reading in comparison.readings("setting.device")]
+    if not any(isinstance(reading, Value) for reading in told):
+        return devices in ([True, False], [False, True])
+    unsteady = [matches("call-to-call", reading) for reading in told]
     return unsteady in ([True, False], [False, True]) and devices[unsteady.index(True)] is not True
 
 

@@ -108,4 +108,6 @@ def _entry(needs: Needs, comparison: Comparison) -> tuple[Answer, str]:
     formats = {reading.value for reading in comparison.readings("model.format") if isinstance(reading, Value)}
     if formats and formats <= {"savedmodel", "tflite", "frozen"}:
         return False, "the model is a saved graph, which runs without Keras code"
+    if formats and formats <= {"hdf5", "keras"}:
+        return True, ""  # nothing but Keras code builds a model from such a file
     return None, "this touches layers that Keras code builds or loads, not a SavedModel run by its signature"

@@ -96,8 +96,10 @@ def _without_delta(finding: Finding) -> tuple[object, ...]:
 def _with_delta(finding: Finding, size: Size) -> tuple[object, ...]:
     distance = abs(SIZES.index(finding.size) - SIZES.index(size))
     if finding.size is Size.ANY:
-        # What has no size of its own is not the first guess, and no worse a one for a small difference than for a large.
-        distance = min(distance, 1)
+        # What has no size of its own is no worse a guess for a small difference than for a large one, and the first guess
+        # only where it moves answers for certain: other weights, another input.
+        certain = finding.verdict is Verdict.MOVES and not finding.because and size is Size.VISIBLE
+        distance = 0 if certain else min(distance, 1)
     return (
         not finding.fits_delta,
         alike(finding),
