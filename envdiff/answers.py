@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from envdiff.errors import UnusableInput
+from envdiff.errors import needs_numpy
 from envdiff.fingerprint import Fingerprint
 from envdiff.report import Delta, OutputDelta
 
@@ -31,11 +31,9 @@ def difference(left: Fingerprint, right: Fingerprint) -> Difference:
 
     Raises :class:`UnusableInput` for answers that are damaged, and when NumPy is missing.
     """
-    try:
+    with needs_numpy("comparing answers"):
         from envdiff.predictions.between import between
         from envdiff.predictions.document import steadiness_of
-    except ImportError as error:
-        raise UnusableInput("comparing answers needs NumPy", hint="pip install 'envdiff[models]'") from error
     sides = []
     for name, side in (("left", left), ("right", right)):
         try:

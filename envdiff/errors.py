@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -17,6 +19,7 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
+MODELS = "pip install 'envdiff[models]'"  # what brings the optional libraries
 LONGEST = 2_000  # characters; what a library says of a damaged file may hold most of the file
 
 
@@ -54,3 +57,12 @@ class WorldFailed(EnvdiffError):
     """Something outside envdiff did not do its part: an interpreter, an engine, a server, a disk."""
 
     exit_status = ExitStatus.WORLD_FAILED
+
+
+@contextmanager
+def needs_numpy(what: str) -> Iterator[None]:
+    """Around imports of modules that compute: the optional NumPy is missed politely. ``what`` would need it."""
+    try:
+        yield
+    except ImportError as error:
+        raise UnusableInput(f"{what} needs NumPy", hint=MODELS) from error

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envdiff.errors import UnusableInput
+from envdiff.errors import UnusableInput, needs_numpy
 from envdiff.fingerprint import FactValue, Fingerprint
 
 if TYPE_CHECKING:
@@ -65,11 +65,9 @@ def with_inputs(left: Fingerprint, right: Fingerprint, dumps: tuple[Path, Path])
 
     Raises :class:`UnusableInput` for a dump that cannot be read, for two without a common name, and without NumPy.
     """
-    try:
+    with needs_numpy("comparing arrays"):
         from envdiff.predictions.arrays import read_arrays
         from envdiff.predictions.tensors import compare_tensors
-    except ImportError as error:
-        raise UnusableInput("comparing arrays needs NumPy", hint="pip install 'envdiff[models]'") from error
     found = compare_tensors(read_arrays(dumps[0]), read_arrays(dumps[1]))
     if not found.compared:
         raise UnusableInput("the two dumps have no array of the same name", subject=f"{dumps[0]} and {dumps[1]}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envdiff.commands.model import as_json, as_text
-from envdiff.errors import ExitStatus, Misuse, UnusableInput
+from envdiff.errors import ExitStatus, Misuse, needs_numpy
 from envdiff.output import write
 from envdiff.progress import progress
 
@@ -42,11 +42,9 @@ def run_tensors(options: TensorOptions) -> int:
 
 
 def _compare(options: TensorOptions) -> TensorsReport:
-    try:
+    with needs_numpy("comparing arrays"):
         from envdiff.predictions.arrays import read_arrays
         from envdiff.predictions.tensors import compare_steps, compare_tensors
-    except ImportError as error:
-        raise UnusableInput("comparing arrays needs NumPy", hint="pip install 'envdiff[models]'") from error
     functions = [_is_function(side) for side in (options.left, options.right)]
     if all(functions):
         return compare_steps(

@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 
 from envdiff import api
 from envdiff.config import read_config
-from envdiff.errors import ExitStatus, UnusableInput
+from envdiff.errors import ExitStatus, needs_numpy
 from envdiff.output import write
 from envdiff.progress import progress
 from envdiff.rulebook import Rule, Rulebook
@@ -48,10 +48,8 @@ def run_verify(options: VerifyOptions) -> int:
 
 
 def _runs(options: VerifyOptions, book: Rulebook) -> list[Run]:
-    try:
+    with needs_numpy("running models"):
         from envdiff.experiment.verify import Asked, to_try, verify
-    except ImportError as error:
-        raise UnusableInput("running models needs NumPy", hint="pip install 'envdiff[models]'") from error
     from envdiff.capture.interpreter import active_interpreter, named_interpreter
     from envdiff.commands.budget import budget
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 from envdiff import api
 from envdiff.capture.interpreter import Request, capture_interpreter
 from envdiff.demo.environments import distribution, tensorflow_environment
-from envdiff.errors import UnusableInput, WorldFailed
+from envdiff.errors import WorldFailed, needs_numpy
 from envdiff.fingerprint import Fingerprint
 from envdiff.report import Delta, Report
 
@@ -46,6 +47,8 @@ class Demo:
 
 def make_scenes(left: str, right: str, home: Path, say: Callable[[str], None]) -> tuple[Scene, Scene]:
     """Two environments that differ as a notebook and a server do: in version, and in one variable."""
+    with needs_numpy("the demo"):  # said before two TensorFlows are installed
+        importlib.import_module("numpy")
     name = distribution()
     return (
         Scene(f"notebook ({name} {left})", tensorflow_environment(left, home, say), {}),
@@ -88,12 +91,10 @@ def _predict(scene: Scene) -> dict[str, Any]:
 
 
 def _measure(left: dict[str, Any], right: dict[str, Any], *, steady: bool) -> Delta:
-    try:
+    with needs_numpy("measuring"):
         import numpy as np
 
         from envdiff.predictions.measure import measure
-    except ImportError as error:
-        raise UnusableInput("measuring needs NumPy", hint="pip install 'envdiff[models]'") from error
 
     def array(side: dict[str, Any]) -> Any:
         return np.frombuffer(bytes.fromhex(side["hex"]), dtype="<f4").reshape(side["shape"])

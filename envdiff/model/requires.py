@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from types import ModuleType
 
-from envdiff.errors import UnusableInput
+from envdiff.errors import MODELS, UnusableInput
 
 
 def _needed(module: str, package: str) -> ModuleType:
@@ -16,7 +16,7 @@ def _needed(module: str, package: str) -> ModuleType:
         raise UnusableInput(
             f"reading models takes the Python package {package}, which cannot be imported here: {error}",
             subject=package,
-            hint="pip install 'envdiff[models]'",
+            hint=MODELS,
         ) from error
 
 

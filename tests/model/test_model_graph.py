@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from model_writing import PLAIN, attr, function, node, pb, saved_model, write_saved_model
 
-from envdiff.errors import UnusableInput
+from envdiff.errors import UnusableInput, needs_numpy
 from envdiff.model.compare import diff
 from envdiff.model.facts import Fact, model_facts
 from envdiff.model.requires import _needed
@@ -257,4 +258,10 @@ def test_a_description_names_what_matters(tmp_path: Path) -> None:
 def test_a_missing_library_says_how_to_get_it() -> None:
     with pytest.raises(UnusableInput) as caught:
         _needed("no_such_module_here", "no-such-package")
+    assert caught.value.hint == "pip install 'envdiff[models]'"
+
+
+def test_a_missing_numpy_is_said_by_what_needs_it() -> None:
+    with pytest.raises(UnusableInput, match="the demo needs NumPy") as caught, needs_numpy("the demo"):
+        importlib.import_module("no_such_module_here")
     assert caught.value.hint == "pip install 'envdiff[models]'"
