@@ -174,7 +174,12 @@ def test_onednn_cannot_be_told_without_the_processor() -> None:
         # What is mapped says more than the release.
         ("gpu_unknown_to_cuda", {**GPU, "tensorflow.version": "2.3.1", "cuda.mapped.libcudart": "11.0.194"}, "no"),
         ("gpu_unknown_to_cuda", {**T4, "cuda.build.cuda": "9.2"}, "no"),
-        ("gpu_unknown_to_cuda", {**T4, "env.CUDA_VERSION": "8.0.61"}, "compute capability 7.5 with CUDA 8.0.61"),
+        ("gpu_unknown_to_cuda", {**T4, "env.CUDA_VERSION": "8.0.61"}, "no"),
+        (
+            "gpu_unknown_to_cuda",
+            {**T4, "tensorflow.variant": "unknown", "env.CUDA_VERSION": "8.0.61"},
+            "compute capability 7.5 with CUDA 8.0.61",
+        ),
         ("gpu_unknown_to_cuda", {**GPU, "gpu.0.compute_capability": "13.0"}, None),
         ("gpu_unknown_to_cuda", {**GPU, "gpu.0.compute_capability": "5.2"}, "no"),
         ("gpu_unknown_to_cuda", {**GPU, "tensorflow.variant": "unknown"}, None),

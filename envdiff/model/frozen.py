@@ -16,7 +16,7 @@ from typing import Any
 from envdiff.model import requires
 from envdiff.model.dtypes import REDUCED, dtype_name, item_size
 from envdiff.model.files import open_regular
-from envdiff.model.graph import Graph, Node, attributes
+from envdiff.model.graph import GRAPH_PART, Graph, Node, attributes
 from envdiff.model.registry import registry
 from envdiff.model.savedmodel import LARGEST, WHOLE, MetaGraph, Signature, Value, meta_graph, shape_of
 from envdiff.model.split import split
@@ -108,8 +108,8 @@ def _check(graph: Graph) -> None:
 
 
 def _signature(graph: Graph) -> Signature:
-    nodes = [Node(graph, number) for number in range(*graph.table.span(0))]
-    used = set(graph.table.inputs(0)[1].tolist())
+    nodes = [Node(graph, number) for number in range(*graph.table.span(GRAPH_PART))]
+    used = set(graph.table.inputs(GRAPH_PART)[1].tolist())
     inputs = (node for node in nodes if node.op in _PLACEHOLDERS)
     answers = [node for node in nodes if node.number not in used and node.op not in _NO_ANSWERS]
     return Signature(SIGNATURE, "", tuple(_inputs(inputs)), tuple(map(_output, answers[:_ANSWERS])))

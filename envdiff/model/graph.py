@@ -16,7 +16,7 @@ from envdiff.model.registry import registry
 from envdiff.model.wire import Malformed
 
 _INPUTS = 64
-_GRAPH_PART = 0  # where the graph itself stands among the parts of the table; its functions follow
+GRAPH_PART = 0  # where the graph itself stands among the parts of the table; its functions follow
 
 
 def text(name: bytes) -> str:
@@ -53,7 +53,7 @@ class Node:
 
     @property
     def in_function(self) -> bool:
-        return bool(self.graph.table.part[self.number] != _GRAPH_PART)
+        return bool(self.graph.table.part[self.number] != GRAPH_PART)
 
     @property
     def name(self) -> str:
@@ -93,7 +93,7 @@ class Graph:
     def __init__(self, message: Any, data: bytes, parts: Sequence[array[int]]) -> None:
         names = [function.signature.name for function in message.library.function]
         self.functions = dict(zip(names, message.library.function, strict=True))
-        self._part = {name: part for part, name in enumerate(names, _GRAPH_PART + 1)}
+        self._part = {name: part for part, name in enumerate(names, GRAPH_PART + 1)}
         self.table = NodeTable(data, parts)
 
     def op(self, number: int) -> str:
@@ -102,7 +102,7 @@ class Graph:
     @cached_property
     def own_ops(self) -> frozenset[str]:
         """The operations of the graph itself, without its functions."""
-        kinds = requires.numpy().unique(self.table.op[slice(*self.table.span(_GRAPH_PART))])
+        kinds = requires.numpy().unique(self.table.op[slice(*self.table.span(GRAPH_PART))])
         return frozenset(text(self.table.ops[kind]) for kind in kinds)
 
     def of_ops(self, ops: Collection[str], among: Any) -> list[Node]:
@@ -113,10 +113,10 @@ class Graph:
     def reach(self, fetches: Iterable[str], feeds: Iterable[str] = ()) -> Reach:
         """From tensor or operation names of the graph; what lies behind a fed tensor is not reached."""
         mask = requires.numpy().zeros(len(self.table), bool)
-        start, fed = (self.table.numbers(_GRAPH_PART, map(_node_name, names)) for names in (fetches, feeds))
-        mark_reached(self.table, _GRAPH_PART, start, mask, fed)
+        start, fed = (self.table.numbers(GRAPH_PART, map(_node_name, names)) for names in (fetches, feeds))
+        mark_reached(self.table, GRAPH_PART, start, mask, fed)
         entered: set[str] = set()
-        todo = self._called(_GRAPH_PART, mask)
+        todo = self._called(GRAPH_PART, mask)
         while todo:
             name = todo.pop()
             if name in entered:

@@ -1,8 +1,8 @@
-"""All nodes of a graph and its functions as columns, found without a Python object for each field of each node.
+"""All nodes of a graph and its functions as columns.
 
 Touching each node as a protobuf message from Python costs several times what parsing all of them does. So the fields of
-the serialised nodes (name, op, inputs, device) are found for all nodes at once with NumPy; a node is only parsed as a
-message when its attributes matter. Names stay where they lie in the file until they are shown.
+the serialised nodes (name, op, inputs, device) are found for all nodes at once with NumPy, and names are looked up in
+those parts alone that are entered; a node is only parsed as a message when its attributes matter.
 """
 
 from __future__ import annotations

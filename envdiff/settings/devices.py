@@ -139,15 +139,17 @@ def gpu_unknown_to_cuda(facts: Facts) -> Setting:
 
 
 def _cuda_release(facts: Facts) -> tuple[str | None, str]:
-    """(the CUDA release in use, where that stands): what is mapped says more than what is installed or built in."""
-    for path in ("cuda.mapped.libcudart", "cuda.build.cuda", "env.CUDA_VERSION"):
-        told = _with_point(facts.text(path) or "")
-        if as_version(told) is not None:
-            return told, path
+    """(the CUDA release in use, where that stands): mapped, built in, or what the label of an image says, in that order."""
     version = facts.version()
-    if version is not None and facts.text("tensorflow.variant") == "cuda":
-        return tables.cuda_of_release(minor(version)), f"the one that TensorFlow {version} is built with"
-    return None, ""
+    stock = tables.cuda_of_release(minor(version)) if version and facts.text("tensorflow.variant") == "cuda" else None
+    told = {
+        "cuda.mapped.libcudart": facts.text("cuda.mapped.libcudart"),
+        "cuda.build.cuda": facts.text("cuda.build.cuda"),
+        f"the one that TensorFlow {version} is built with": stock,
+        "env.CUDA_VERSION": facts.text("env.CUDA_VERSION"),
+    }
+    found = ((_with_point(release or ""), where) for where, release in told.items())
+    return next((one for one in found if as_version(one[0]) is not None), (None, ""))
 
 
 def _with_point(release: str) -> str:
