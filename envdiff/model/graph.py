@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from envdiff.model import requires
@@ -113,7 +114,7 @@ class Graph:
     def reach(self, fetches: Iterable[str], feeds: Iterable[str] = ()) -> Reach:
         """From tensor or operation names of the graph; what lies behind a fed tensor is not reached."""
         mask = requires.numpy().zeros(len(self.table), bool)
-        start, fed = (self.table.numbers(GRAPH_PART, map(_node_name, names)) for names in (fetches, feeds))
+        start, fed = map(self._nodes, (fetches, feeds))
         mark_reached(self.table, GRAPH_PART, start, mask, fed)
         entered: set[str] = set()
         todo = self._called(GRAPH_PART, mask)
@@ -128,13 +129,23 @@ class Graph:
 
     def _returned(self, name: str) -> list[int]:
         """The nodes a function runs for: its results, its control results and, in old functions, all stateful ones."""
-        function, part = self.functions[name], self._part[name]
-        tensors = [*function.ret.values(), *function.control_ret.values()]
-        found = self.table.numbers(part, map(_node_name, tensors))
-        if not function.control_ret:
-            first, stop = self.table.span(part)
-            found += (first + requires.numpy().flatnonzero(self._stateful[self.table.op[first:stop]])).tolist()
+        found = self._results[name]
+        if not self.functions[name].control_ret:
+            first, stop = self.table.span(self._part[name])
+            found = found + (first + requires.numpy().flatnonzero(self._stateful[self.table.op[first:stop]])).tolist()
         return found
+
+    @cached_property
+    def _results(self) -> dict[str, list[int]]:
+        tensors = {name: [*one.ret.values(), *one.control_ret.values()] for name, one in self.functions.items()}
+        found = iter(
+            self.table.find([(self._part[name], _node_name(one)) for name in tensors for one in tensors[name]])
+        )
+        return {name: [number for number in islice(found, len(own)) if number >= 0] for name, own in tensors.items()}
+
+    def _nodes(self, names: Iterable[str]) -> list[int]:
+        """The nodes of the graph itself that these names of tensors or operations stand for."""
+        return [number for number in self.table.find([(GRAPH_PART, _node_name(one)) for one in names]) if number >= 0]
 
     @cached_property
     def _stateful(self) -> Any:

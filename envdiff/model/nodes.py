@@ -1,40 +1,25 @@
 """All nodes of a graph and its functions as columns.
 
 Touching each node as a protobuf message from Python costs several times what parsing all of them does. So the fields of
-the serialised nodes (name, op, inputs, device) are found for all nodes at once with NumPy, and names are looked up in
-those parts alone that are entered; a node is only parsed as a message when its attributes matter.
+the serialised nodes (name, op, inputs, device) are found for all nodes at once with NumPy, and so is the node that each
+input comes from; a node is only parsed as a message when its attributes matter.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 from envdiff.model import requires
-from envdiff.model.wire import Malformed
+from envdiff.model.strings import blocks, firsts, hashes, spared, texts
+from envdiff.model.wire import Malformed, payloads
 
 _NAME, _OP, _INPUT, _DEVICE = 0x0A, 0x12, 0x1A, 0x22
 _ROUNDS = 128  # fields of a node looked at together with all others; nodes with more are parsed one by one
 _CARET = 0x5E
 _TYPED = b"\x12\x02\x30"  # field 2 of two bytes, in it field 6: the element type follows
-_BLOCK, _BYTES = 1 << 14, 1 << 17  # rows, bytes that are looked at together: their columns stay in the cache
-
-
-class _Index(dict[bytes, int]):
-    """-1 for a name that is not there."""
-
-    def __missing__(self, name: bytes) -> int:
-        return -1
-
-
-class _Numbers(dict[bytes, int]):
-    """Numbers texts in the order in which they are first asked for."""
-
-    def __missing__(self, text: bytes) -> int:
-        self[text] = number = len(self)
-        return number
+_ROWS, _BYTES = 1 << 13, 1 << 16  # nodes, bytes that are looked at together: what comes of them stays in the cache
 
 
 class NodeTable:
@@ -47,21 +32,37 @@ class NodeTable:
         """``parts``: where the tag of each node is in ``data``, for each part."""
         np = self._np = requires.numpy()
         self._bounds = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
-        self.part = np.repeat(np.arange(len(parts)), np.diff(self._bounds))
-        heads = np.concatenate([np.asarray(part, np.int64) for part in parts])
+        self.part = np.repeat(np.arange(len(parts), dtype=np.int32), np.diff(self._bounds))
         self._data = data
-        self._begins, self._ends = _payload(np, np.frombuffer(data, np.uint8), heads)
-        self._fields = fields = _Fields(data, self._begins, self._ends)
+        self._fields = fields = _Fields(data, np.concatenate([np.asarray(part, np.int64) for part in parts]))
+        self._begins, self._ends = fields.begins, fields.ends
         if len(fields.odd):
             fields.add([self.message(number) for number in fields.odd.tolist()])
-        numbers = _Numbers()
-        self.op = np.fromiter(map(numbers.__getitem__, fields.texts(*fields.single[_OP])), np.int64, len(self))
-        self.ops = list(numbers)
-        owner, self._input_texts = fields.inputs()
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(self)))])
-        self._inputs = np.empty(len(owner), np.int64)
-        self._indices: dict[int, _Index] = {}
+        self.op, self.ops = self._operations(*fields.single[_OP])
+        self._starts, self._inputs = self._linked(*fields.inputs())
         self._users: dict[int, Any] = {}
+
+    def _operations(self, begin: Any, end: Any) -> tuple[Any, list[bytes]]:
+        np, data = self._np, self._fields.text
+        group = np.zeros(len(self), np.int8)
+        first = firsts(data, begin, end, group, hashes(data, begin, end, group))
+        chosen = np.zeros(len(self), bool)
+        chosen[first] = True
+        return (np.cumsum(chosen) - 1)[first], list(texts(data, begin[chosen], end[chosen]))
+
+    def _linked(self, owner: Any, begin: Any, end: Any) -> tuple[Any, Any]:
+        """(where the inputs of each node start, the node that each input comes from)."""
+        np, nodes, names = self._np, len(self), self._fields.single[_NAME]
+        begin, end = np.concatenate([names[0], begin]), np.concatenate([names[1], end])
+        data = self._fields.text
+        group = np.concatenate([self.part, self.part[owner]])
+        value = hashes(data, begin, end, group)
+        self._hashes = value[:nodes].copy()
+        first = firsts(data, begin, end, group, value)
+        node = np.full(len(first), -1)
+        node[first[:nodes]] = np.arange(nodes)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=nodes))])
+        return starts, node[first[nodes:]]
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -78,11 +79,21 @@ class NodeTable:
         """The devices that these nodes are bound to, one for each node that is."""
         begin, end = self._fields.single[_DEVICE]
         some = mask & (end > begin)
-        return list(self._fields.texts(begin[some], end[some]))
+        return list(texts(self._fields.text, begin[some], end[some]))
 
-    def numbers(self, part: int, names: Iterable[bytes]) -> list[int]:
-        """The nodes of a part that have these names, as far as there are such."""
-        return [number for number in map(self._index(part).__getitem__, names) if number >= 0]
+    def find(self, asked: Sequence[tuple[int, bytes]]) -> list[int]:
+        """The node of each (part, name); -1 where the part has none of this name."""
+        np = self._np
+        ends = np.cumsum([len(name) for _, name in asked], dtype=np.int64)
+        begins = ends - [len(name) for _, name in asked]
+        data, group = spared(b"".join(name for _, name in asked), ends), np.asarray([part for part, _ in asked])
+        value = hashes(data, begins, ends, group)
+        return [self._named(part, name, own) for (part, name), own in zip(asked, value, strict=True)]
+
+    def _named(self, part: int, name: bytes, value: Any) -> int:
+        first, stop = self.span(part)
+        alike = first + self._np.flatnonzero(self._hashes[first:stop] == value)
+        return next((number for number in alike[::-1].tolist() if self.name(number) == name), -1)
 
     def inputs(self, part: int) -> tuple[Any, Any]:
         """(starts, nodes): the inputs of the i-th node of the part are ``nodes[starts[i]:starts[i + 1]]``.
@@ -90,20 +101,8 @@ class NodeTable:
         -1 stands for a name that is no node of the part: an argument of the function.
         """
         first, stop = self.span(part)
-        self._index(part)
         starts = self._starts[first : stop + 1]
         return starts - starts[0], self._inputs[starts[0] : starts[-1]]
-
-    def _index(self, part: int) -> _Index:
-        """Name -> node; looks up the inputs too. Made when a part is entered: most functions of a library are not."""
-        if part not in self._indices:
-            fields, (first, stop) = self._fields, self.span(part)
-            begin, end = (column[first:stop] for column in fields.single[_NAME])
-            index = self._indices[part] = _Index(zip(fields.texts(begin, end), range(first, stop), strict=True))
-            own = slice(int(self._starts[first]), int(self._starts[stop]))
-            texts = fields.texts(*(column[own] for column in self._input_texts))
-            self._inputs[own] = self._np.fromiter(map(index.__getitem__, texts), self._np.int64, own.stop - own.start)
-        return self._indices[part]
 
     def message(self, number: int) -> Any:
         """The node parsed."""
@@ -115,7 +114,6 @@ class NodeTable:
 
     def inputs_of(self, number: int, most: int, after: int = 0) -> list[int]:
         """The nodes among the first ``most`` inputs, those before ``after`` left out."""
-        self._index(int(self.part[number]))
         start, stop = int(self._starts[number]), int(self._starts[number + 1])
         return [at for at in self._inputs[start + after : min(stop, start + most)].tolist() if at >= 0]
 
@@ -149,7 +147,7 @@ class NodeTable:
         """
         np = self._np
         data = np.frombuffer(self._data, np.uint8)
-        at = _places(self._data, _TYPED) + len(_TYPED)
+        at = _places(self._data, _TYPED, 0, len(self._data)) + len(_TYPED)
         at = at[at < len(data)]
         wanted = np.zeros(256, bool)
         wanted[list(types)] = True
@@ -170,23 +168,26 @@ class NodeTable:
 
 
 class _Fields:
-    """Where the fields of all nodes lie: ``single`` has (begin, end) of the last name, op and device of each node.
+    """Where the nodes and their fields lie: ``single`` has (begin, end) of the last name, op and device of each node.
 
     ``odd`` are the nodes that have to be parsed: fields after the attributes, or unknown, or too many.
     """
 
-    def __init__(self, data: bytes, begins: Any, ends: Any) -> None:
+    def __init__(self, data: bytes, heads: Any) -> None:
+        """``heads``: where the tag of each node is."""
         np = self._np = requires.numpy()
-        self.text = data  # in which the fields lie: the data, and what add() appends
-        self.single = {
-            key: (np.zeros(len(ends), np.int64), np.zeros(len(ends), np.int64)) for key in (_NAME, _OP, _DEVICE)
-        }
+        self.begins, self.ends, *columns = (np.zeros(len(heads), np.int64) for _ in range(8))
+        self.single = dict(zip((_NAME, _OP, _DEVICE), zip(columns[::2], columns[1::2], strict=True), strict=True))
         self._inputs: list[tuple[Any, Any, Any]] = []
         self._odd: list[Any] = []
-        for block in _blocks(len(ends), _BLOCK):
-            begin, end = begins[block], ends[block]
-            left = np.arange(block.start, block.stop), begin, end
-            self._read(np.frombuffer(data, np.uint8), _some(left, begin < end))
+        self.text = data  # in which the fields lie: the data, and what is appended
+        values = np.frombuffer(data, np.uint8)
+        for block in blocks(len(heads), _ROWS):
+            begin, end = self.begins[block], self.ends[block] = payloads(values, heads[block])
+            known = len(self._inputs)
+            self._read(values, _some((np.arange(block.start, block.stop), begin, end), begin < end))
+            self._inputs[known:] = [self._sources(self._inputs[known:])]
+        self.text = spared(data, self.ends)
         self.odd = np.unique(np.concatenate([np.zeros(0, np.int64), *self._odd]))
 
     def _read(self, data: Any, left: tuple[Any, Any, Any]) -> None:
@@ -200,7 +201,7 @@ class _Fields:
                 left, tag = _some(left, ~attributes), tag[~attributes]
             if not len(tag):
                 break
-            start, end = _payload(self._np, data, left[1])
+            start, end = payloads(data, left[1])
             fine = (end <= left[2]) & (end >= start)
             if not fine.all():
                 self._odd.append(left[0][~fine])
@@ -229,7 +230,7 @@ class _Fields:
         """Nodes in which something else follows the attributes are odd."""
         for _ in range(_ROUNDS):
             tag = data[left[1]]
-            start, end = _payload(self._np, data, left[1])
+            start, end = payloads(data, left[1])
             fine = (tag > _DEVICE) & (tag & 0x87 == 2) & (end <= left[2]) & (end >= start)
             if not fine.all():
                 self._odd.append(left[0][~fine])
@@ -247,74 +248,55 @@ class _Fields:
             more.extend(value.encode())
             return begin, len(self.text) + len(more)
 
-        self._inputs = [_some(one, ~np.isin(one[0], self.odd)) for one in self._inputs]
+        known = [_some(one, ~np.isin(one[0], self.odd)) for one in self._inputs]
+        added = []
         for number, message in zip(self.odd.tolist(), messages, strict=True):
             for key, value in ((_NAME, message.name), (_OP, message.op), (_DEVICE, message.device)):
                 self.single[key][0][number], self.single[key][1][number] = placed(value)
             places = np.asarray([placed(value) for value in message.input], np.int64).reshape(-1, 2)
-            self._inputs.append((np.full(len(places), number), places[:, 0], places[:, 1]))
-        self.text += bytes(more)
+            added.append((np.full(len(places), number), places[:, 0], places[:, 1]))
+        self.text = spared(self.text + bytes(more), np.asarray([len(self.text) + len(more)]))
+        self._inputs = [*known, self._sources(added)]
 
-    def texts(self, begin: Any, end: Any) -> Iterator[bytes]:
-        blocks = ((begin[block].tolist(), end[block].tolist()) for block in _blocks(len(begin), _BLOCK))
-        return map(self.text.__getitem__, chain.from_iterable(map(slice, *columns) for columns in blocks))
+    def inputs(self) -> tuple[Any, Any, Any]:
+        """(owner, begin, end) of the inputs of all nodes in order, each cut to the name of the node it comes from."""
+        return _in_order(self._np, self._inputs)
 
-    def inputs(self) -> tuple[Any, tuple[Any, Any]]:
-        """(owners, (begin, end)) of the inputs of all nodes in order, each cut to the name of the node it comes from."""
+    def _sources(self, columns: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+        """These inputs in order, without the mark of a control input and without which result of the node it is."""
         np = self._np
-        none = np.zeros(0, np.int64)
-        columns = zip((none, none, none), *self._inputs, strict=True)
-        owner, begin, end = (np.concatenate(column) for column in columns)
-        order = np.argsort(owner, kind="stable")
-        owner, begin, end = owner[order], begin[order], end[order]
+        owner, begin, end = _in_order(np, columns)
+        if not len(owner):
+            return owner, begin, end
         data = np.frombuffer(self.text, np.uint8)
         begin = begin + ((begin < end) & (data[np.minimum(begin, len(data) - 1)] == _CARET))
-        colons = _places(self.text, b":")
+        colons = _places(self.text, b":", int(begin.min()), int(end.max()))
         if len(colons):
             following = np.searchsorted(colons, begin)
             colon = colons[np.minimum(following, len(colons) - 1)]
             end = np.where((following < len(colons)) & (colon < end), colon, end)
-        return owner, (begin, end)
+        return owner, begin, end
 
 
-def _blocks(rows: int, most: int) -> Iterator[slice]:
-    for start in range(0, rows, most):
-        yield slice(start, min(rows, start + most))
+def _in_order(np: Any, columns: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    """The columns joined and sorted by the first."""
+    none = np.zeros(0, np.int64)
+    owner, begin, end = map(np.concatenate, zip((none, none, none), *columns, strict=True))
+    order = slice(None) if (owner[:-1] <= owner[1:]).all() else np.argsort(owner, kind="stable")
+    return owner[order], begin[order], end[order]
 
 
-def _places(data: bytes, pattern: bytes) -> Any:
-    """Where this short pattern stands in the data, overlapping ones too."""
+def _places(data: bytes, pattern: bytes, start: int, stop: int) -> Any:
+    """Where this short pattern stands in this part of the data, overlapping ones too."""
     np = requires.numpy()
-    values, found = np.frombuffer(data, np.uint8), [np.zeros(0, np.int64)]
-    for block in _blocks(max(0, len(data) - len(pattern) + 1), _BYTES):
-        at = np.flatnonzero(values[block.start + len(pattern) - 1 : block.stop + len(pattern) - 1] == pattern[-1])
-        at += block.start
-        for offset, byte in enumerate(pattern[:-1]):
-            at = at[values[at + offset] == byte]
-        found.append(at)
+    values, found = np.frombuffer(data, np.uint8)[start:stop], [np.zeros(0, np.int64)]
+    for block in blocks(max(0, len(values) - len(pattern) + 1), _BYTES):
+        here = values[block] == pattern[0]
+        for offset, byte in enumerate(pattern[1:], 1):
+            here &= values[block.start + offset : block.stop + offset] == byte
+        found.append(start + block.start + np.flatnonzero(here))
     return np.concatenate(found)
 
 
 def _some(columns: tuple[Any, ...], which: Any) -> tuple[Any, ...]:
     return columns if which.all() else tuple(column[which] for column in columns)
-
-
-def _payload(np: Any, data: Any, at: Any) -> tuple[Any, Any]:
-    """Start and end of the payload of length-delimited fields whose tags are at ``at``; end < start marks nonsense."""
-    limit = len(data) - 1
-    length = data[np.minimum(at + 1, limit)].astype(np.int64)
-    start = at + 2
-    more = length >= 0x80
-    if more.any():
-        length &= 0x7F
-        shift = 7
-        for _ in range(4):
-            byte = data[np.minimum(start, limit)].astype(np.int64)
-            length = np.where(more, length | (byte & 0x7F) << shift, length)
-            start = start + more
-            more = more & (byte >= 0x80)
-            shift += 7
-            if not more.any():
-                break
-        length = np.where(more, -1, length)
-    return start, start + length

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
+from typing import Any
 
 from envdiff.errors import UnusableInput
+from envdiff.model import requires
 
 Buffer = bytes | mmap.mmap | memoryview
 
@@ -68,6 +70,28 @@ def fields(data: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, 
         if position > end:
             raise Malformed("a field in the file runs past the end of its message")
         yield tag >> 3, begin, payload, position
+
+
+def payloads(data: Any, at: Any) -> tuple[Any, Any]:
+    """Start and end of the payload of length-delimited fields whose tags are at ``at``; end < start marks nonsense."""
+    np = requires.numpy()
+    limit = len(data) - 1
+    length = data[np.minimum(at + 1, limit)].astype(np.int64)
+    start = at + 2
+    more = length >= 0x80
+    if more.any():
+        length &= 0x7F
+        shift = 7
+        for _ in range(4):
+            byte = data[np.minimum(start, limit)].astype(np.int64)
+            length = np.where(more, length | (byte & 0x7F) << shift, length)
+            start = start + more
+            more = more & (byte >= 0x80)
+            shift += 7
+            if not more.any():
+                break
+        length = np.where(more, -1, length)
+    return start, start + length
 
 
 # Below which node a path of field numbers leads: SavedModel.meta_graphs.graph_def.node, and in the function library.
