@@ -1138,7 +1138,7 @@ def metadata_package(files, folder, entry, stem, kind):
         name, version = name_and_version(files, folder + "/" + entry, name)
     package = Package(name, version, folder, entry)
     if kind == "dist-info":
-        package.origin = origin_of(files.text_or(package.file("direct_url.json")))
+        package.origin = origin_of(files, files.text_or(package.file("direct_url.json")))
     return package
 
 
@@ -1158,11 +1158,14 @@ def linked_package(files, folder, entry):
     for candidate in files.names(source) if source else ():
         if candidate.endswith(".egg-info"):
             name, version = name_and_version(files, source + "/" + candidate, name)
-    return Package(name, version, folder, entry, "editable")
+    return Package(name, version, folder, entry, at_commit("editable", commit_of(files, source)))
 
 
-def origin_of(direct_url):
-    """editable, vcs, local or url, when the package did not come from an index. The URL itself may hold a password."""
+def origin_of(files, direct_url):
+    """editable, vcs, local or url, when the package did not come from an index. The URL itself may hold a password.
+
+    With the commit where one is known: one version number may stand for any of them.
+    """
     if not direct_url:
         return None
     try:
@@ -1171,12 +1174,39 @@ def origin_of(direct_url):
         return None
     if not isinstance(said, dict):
         return None
-    place = said.get("dir_info")
+    url, place, source = str(said.get("url", "")), said.get("dir_info"), said.get("vcs_info")
     if isinstance(place, dict) and place.get("editable"):
-        return "editable"
+        return at_commit("editable", commit_of(files, unquoted(url[len("file://") :])))
     if "vcs_info" in said:
-        return "vcs"
-    return "local" if str(said.get("url", "")).startswith("file:") else "url"
+        return at_commit("vcs", str(source.get("commit_id", "")) if isinstance(source, dict) else "")
+    return "local" if url.startswith("file:") else "url"
+
+
+def at_commit(kind, commit):
+    return "%s %s" % (kind, commit[:12]) if re.match(r"[0-9a-f]{40}([0-9a-f]{24})?$", commit) else kind
+
+
+def commit_of(files, source):
+    """The commit that a source tree, or a folder of it, was checked out at; "" where that cannot be told."""
+    folder = source.rstrip("/")
+    while folder and not files.has(folder + "/.git"):
+        folder = folder.rpartition("/")[0]
+    git = folder + "/.git"
+    head = files.text_or(git + "/HEAD").strip() if folder else ""
+    branch = re.match(r"ref: (refs/[\w./-]+)$", head)
+    if not branch:
+        return head
+    packed = re.findall(r"^(\w+) %s$" % re.escape(branch.group(1)), files.text_or(git + "/packed-refs"), re.M)
+    return files.text_or("%s/%s" % (git, branch.group(1))).strip() or (packed + [""])[0]
+
+
+def unquoted(text):
+    """Of a URL's path (importing urllib costs milliseconds)."""
+    return re.sub(
+        "(?:%[0-9A-Fa-f]{2})+",
+        lambda found: bytes(bytearray.fromhex(found.group().replace("%", ""))).decode("utf-8", "surrogateescape"),
+        text,
+    )
 
 
 def read_packages(world, record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,36 @@ def test_packages_of_every_form(tmp_path: Path) -> None:
     }
     origins = {path: value for path, value in record.facts.items() if path.startswith("origins.")}
     assert origins == {"origins.linked": "editable", "origins.mine": "editable", "origins.theirs": "url"}
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("git", "origin"),
+    [
+        ({"HEAD": "ref: refs/heads/main\n", "refs/heads/main": COMMIT + "\n"}, "editable 0123456789ab"),
+        ({"HEAD": "ref: refs/heads/a/b", "packed-refs": f"# pack\n{COMMIT} refs/heads/a/b\n"}, "editable 0123456789ab"),
+        ({"HEAD": COMMIT}, "editable 0123456789ab"),
+        ({"HEAD": "ref: refs/heads/unborn"}, "editable"),
+        ({"HEAD": "ref: refs/../../../secret", "refs/../../../secret": "hunter2"}, "editable"),
+        ({"HEAD": "no commit"}, "editable"),
+    ],
+)
+def test_the_commit_of_a_source_tree(tmp_path: Path, git: dict[str, str], origin: str) -> None:
+    """The package may lie in a folder of the repository; a repository around that one does not count."""
+    said = {"url": "file:///my%20code/models/research", "dir_info": {"editable": True}}
+    around = {"/my code/.git/HEAD": "f" * 40, "/my code/models/.git/config": ""}
+    tree(tmp_path, {**around, **{f"/my code/models/.git/{name}": text for name, text in git.items()}})
+    assert probe.origin_of(probe.Files(str(tmp_path)), json.dumps(said)) == origin
+
+
+def test_the_commit_of_a_package_from_a_repository(tmp_path: Path) -> None:
+    files = probe.Files(str(tmp_path))
+    said = {"url": "https://u:p@example.com/x", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
+    assert probe.origin_of(files, json.dumps(said)) == "vcs 0123456789ab"
+    for other in ({"commit_id": "hunter2"}, {"commit_id": COMMIT + "0"}, None):
+        assert probe.origin_of(files, json.dumps({**said, "vcs_info": other})) == "vcs"
 
 
 def test_a_library_replaced_after_the_installation_is_named(tmp_path: Path) -> None:

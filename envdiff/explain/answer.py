@@ -5,12 +5,11 @@ from __future__ import annotations
 from envdiff.compare import Comparison
 from envdiff.explain.judge import GUESS, NO_PROGRAM
 from envdiff.explain.model import NO_TENSORFLOW
-from envdiff.explain.rank import size_of, solved
+from envdiff.explain.rank import UNSTEADY, alike, size_of, solved
 from envdiff.fingerprint import Fingerprint, show
 from envdiff.report import Answer, Delta, Finding, RuledOut, Side, Size, Steadiness, Unexplained, Unread, Verdict
 from envdiff.settings import Setting
 
-UNSTEADY = "answers.steadiness"  # that a side does not agree with itself is a symptom, not yet a cause
 NAMED = 3  # things in a sentence
 LONGEST = 60  # characters of a value in it
 
@@ -91,13 +90,14 @@ def _because_of(findings: tuple[Finding, ...], delta: Delta | None) -> str:
     first = findings[0]
     title = first.title
     others = f" {_count(findings[1:], 'other mismatch')} can move predictions too." if len(findings) > 1 else ""
-    unsteady = delta is not None and delta.steadiness == Steadiness.CALL_TO_CALL
-    if unsteady and first.about == UNSTEADY and len(findings) > 1:
-        others = f" What could make it so: {findings[1].title}."
     if delta is None:
         word = "will" if first.verdict is Verdict.MOVES else "can"
         return f"These two {word} predict differently: {title}. {EXPECT[first.size]}.{others}"
     said = f"The answers differ by up to {_largest(delta)}."
+    if len(findings) > 1 and findings[1].about == UNSTEADY and delta.steadiness == Steadiness.CALL_TO_CALL:
+        return f"{said} {findings[1].title}. What could make it so: {title}."
+    if alike(first):
+        return f"{said} What could explain it is so on both sides: {title}.{others}"
     if NO_PROGRAM in first.because:
         return (
             f"{said} Nothing that was captured explains it; a program that prepares the input could: {title}.{others}"

@@ -20,6 +20,7 @@ SUSPECTS = {
     Size.SMALL: ("precision", "input", "kernels", "behaviour", "order", "host", "artifact"),
     Size.VISIBLE: LAYERS,
 }
+UNSTEADY = "answers.steadiness"  # that a side does not agree with itself is a symptom, not yet a cause
 # Layers whose findings can say why one GPU answers otherwise at each call and another does not.
 RACING = ("precision", "behaviour", "kernels")
 # A row whose top two classes are this close flips its label without the cause being large.
@@ -55,7 +56,10 @@ def ranked(
     size = size_of(delta)
     judged = [one._replace(fits_delta=fits(one, size, delta.steadiness, unsteady_gpu=unsteady_gpu)) for one in findings]
     judged.sort(key=lambda one: _with_delta(one, size))
-    return tuple(one for one in judged if one.fits_delta), tuple(one for one in judged if not one.fits_delta)
+    fitting = [one for one in judged if one.fits_delta]
+    if delta.steadiness == Steadiness.CALL_TO_CALL and len(fitting) > 1 and fitting[0].about == UNSTEADY:
+        fitting[:2] = fitting[1], fitting[0]  # what else fits can make a side unsteady
+    return tuple(fitting), tuple(one for one in judged if not one.fits_delta)
 
 
 def fits(finding: Finding, size: Size, steadiness: str, *, unsteady_gpu: bool = False) -> bool:
