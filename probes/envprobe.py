@@ -1188,16 +1188,32 @@ def at_commit(kind, commit):
 
 def commit_of(files, source):
     """The commit that a source tree, or a folder of it, was checked out at; "" where that cannot be told."""
-    folder = source.rstrip("/")
-    while folder and not files.has(folder + "/.git"):
-        folder = folder.rpartition("/")[0]
-    git = folder + "/.git"
-    head = files.text_or(git + "/HEAD").strip() if folder else ""
+    git = checkout_of(files, source) + "/.git"
+    head = files.text_or(git + "/HEAD").strip()
     branch = re.match(r"ref: (refs/[\w./-]+)$", head)
     if not branch:
         return head
     packed = re.findall(r"^(\w+) %s$" % re.escape(branch.group(1)), files.text_or(git + "/packed-refs"), re.M)
     return files.text_or("%s/%s" % (git, branch.group(1))).strip() or (packed + [""])[0]
+
+
+def checkout_of(files, folder):
+    """The folder of the Git checkout that a folder lies in, "" where it lies in none."""
+    folder = folder.replace("\\", "/").rstrip("/")
+    while folder and not files.has(folder + "/.git"):
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def checkouts(files, folders):
+    """Names and commits of the Git checkouts with code of the program's own; this probe's is not among them."""
+    found = {}
+    for folder in folders:
+        installed = re.search(r"[/\\](?:[Ll]ib(?:64)?[/\\]python|(?:site|dist)-packages)", folder)
+        root = "" if installed else checkout_of(files, folder)
+        if root and not files.has(root + "/probes/envprobe.py"):
+            found.setdefault(at_commit(root.rpartition("/")[2], commit_of(files, root)))
+    return sorted(one for one in found if " " in one)
 
 
 def unquoted(text):
@@ -1237,7 +1253,7 @@ def prefixes(world):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def read_python(_world, record):
+def read_python(world, record):
     build = re.search(r"\((.*?)\)\s*\[(.*?)\]", sys.version.replace("\n", " "))
     put = record.put
     put("python.version", "%d.%d.%d" % sys.version_info[:3] + release_suffix(sys.version_info))
@@ -1257,6 +1273,11 @@ def read_python(_world, record):
     usual = {"hash_randomization", "utf8_mode", "optimize", "int_max_str_digits", "gil", "thread_inherit_context"}
     named = [name for name in dir(sys.flags) if not name.startswith(("_", "n_")) and name not in ("count", "index")]
     put("python.flags", [name for name in named if name not in usual and getattr(sys.flags, name)])
+    attempt(record, "python.checkouts", read_own_checkouts, world, record)
+
+
+def read_own_checkouts(world, record):
+    record.put("python.checkouts", checkouts(world.files, [place or os.getcwd() for place in world.path]) or None)
 
 
 def release_suffix(version):
@@ -2989,6 +3010,17 @@ def read_python_of_process(world, record):
     seed = world.env.get("PYTHONHASHSEED")
     record.put("python.hash_randomization", seed != "0")
     record.put("python.bits", elf_bits(world, python.executable))
+    attempt(record, "python.checkouts", read_checkouts, world, record)
+
+
+def read_checkouts(world, record):
+    words = world.host.text(world.proc + "/cmdline").split("\0")
+    script = "" if words[1:2] in (["-m"], ["-c"]) else ([word for word in words[1:] if word[:1] != "-"] + [""])[0]
+    folder = os.readlink(world.proc + "/cwd")
+    if world.files.root and folder.startswith(world.files.root + "/"):
+        folder = folder[len(world.files.root) :]
+    places = [os.path.join(folder, os.path.dirname(script)), folder] + world.path
+    record.put("python.checkouts", checkouts(world.files, places) or None)
 
 
 def elf_bits(world, path):

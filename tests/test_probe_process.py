@@ -70,6 +70,24 @@ def test_its_command_line_has_no_secrets(seen: Captured) -> None:
     assert seen.facts["process.started"].startswith("20")
 
 
+@pytest.mark.parametrize("words", [["{}/models/serve.py"], ["models/serve.py"], ["-c", "import {}"]])
+def test_the_checkout_of_a_program_is_told(interpreter, tmp_path: Path, words: list[str]) -> None:
+    """By its script, by where it runs, and by PYTHONPATH."""
+    program = "print('ready', flush=True); import time; time.sleep(60)"
+    tree(tmp_path, {"models/.git/HEAD": "0" * 40, "models/serve.py": program, "lib/.git/HEAD": "1" * 40})
+    command = [word.format(tmp_path).replace(f"import {tmp_path}", program) for word in words]
+    env = quiet_environment(tmp_path, PYTHONPATH=str(tmp_path / "lib"))
+    folder = tmp_path / "models" if words[0] == "-c" else tmp_path
+    with subprocess.Popen([interpreter("3.11"), *command], env=env, cwd=folder, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        try:
+            seen = run_probe(interpreter("3.6"), "--pid", str(child.pid), env=quiet_environment(tmp_path), cwd=tmp_path)
+        finally:
+            child.kill()
+    assert seen.facts["python.checkouts"] == ["lib 111111111111", "models 000000000000"]
+
+
 def test_flags_inside_it_are_unread(seen: Captured) -> None:
     assert "import envprobe there" in seen.unread["runtime"]
 
