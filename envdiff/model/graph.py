@@ -103,8 +103,9 @@ class Graph:
     @cached_property
     def own_ops(self) -> frozenset[str]:
         """The operations of the graph itself, without its functions."""
-        kinds = requires.numpy().unique(self.table.op[slice(*self.table.span(GRAPH_PART))])
-        return frozenset(text(self.table.ops[kind]) for kind in kinds)
+        table = self.table
+        found = requires.numpy().bincount(table.op[slice(*table.span(GRAPH_PART))], minlength=len(table.ops)).tolist()
+        return frozenset(text(op) for op, count in zip(table.ops, found, strict=True) if count)
 
     def of_ops(self, ops: Collection[str], among: Any) -> list[Node]:
         """The nodes with one of these operations, among those that a mask has."""

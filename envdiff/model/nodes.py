@@ -188,7 +188,9 @@ class _Fields:
             self._read(values, _some((np.arange(block.start, block.stop), begin, end), begin < end))
             self._inputs[known:] = [self._sources(self._inputs[known:])]
         self.text = spared(data, self.ends)
-        self.odd = np.unique(np.concatenate([np.zeros(0, np.int64), *self._odd]))
+        odd = np.zeros(len(heads), bool)
+        odd[np.concatenate([np.zeros(0, np.int64), *self._odd])] = True
+        self.odd = np.flatnonzero(odd)
 
     def _read(self, data: Any, left: tuple[Any, Any, Any]) -> None:
         """Field after field of all nodes together. ``left``: columns of node, place and end."""
