@@ -1188,8 +1188,9 @@ def at_commit(kind, commit):
 
 def commit_of(files, source):
     """The commit that a source tree, or a folder of it, was checked out at; "" where that cannot be told."""
-    git = checkout_of(files, source) + "/.git"
-    head = files.text_or(git + "/HEAD").strip()
+    root = checkout_of(files, source)
+    git = root + "/.git"
+    head = files.text_or(git + "/HEAD").strip() if root else ""
     branch = re.match(r"ref: (refs/[\w./-]+)$", head)
     if not branch:
         return head
@@ -1207,13 +1208,15 @@ def checkout_of(files, folder):
 
 def checkouts(files, folders):
     """Names and commits of the Git checkouts with code of the program's own; this probe's is not among them."""
-    found = {}
+    found = set()
     for folder in folders:
         installed = re.search(r"[/\\](?:[Ll]ib(?:64)?[/\\]python|(?:site|dist)-packages)", folder)
         root = "" if installed else checkout_of(files, folder)
-        if root and not files.has(root + "/probes/envprobe.py"):
-            found.setdefault(at_commit(root.rpartition("/")[2], commit_of(files, root)))
-    return sorted(one for one in found if " " in one)
+        name = root.rpartition("/")[2]
+        told = at_commit(name, commit_of(files, root))
+        if told != name and not files.has(root + "/probes/envprobe.py"):
+            found.add(told)
+    return sorted(found)
 
 
 def unquoted(text):

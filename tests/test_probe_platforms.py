@@ -270,11 +270,11 @@ def test_the_commit_of_a_package_from_a_repository(tmp_path: Path) -> None:
 
 def test_checkouts_with_code_of_the_program(tmp_path: Path) -> None:
     """Neither a repository around an interpreter counts nor one without a commit, and two folders of one are one."""
-    trees = {"models": COMMIT, "mine": "f" * 40, "pyenv": "e" * 40, "fresh": "ref: refs/heads/main"}
+    trees = {"models": COMMIT, "mine": "f" * 40, "pyenv": "e" * 40, "a fresh one": "ref: refs/heads/main"}
     tree(tmp_path, {f"/w/{name}/.git/HEAD": head for name, head in trees.items()})
     folders = [
         "/w/models/research", "/w/models/research/slim/", "/w/mine", "/w/pyenv/lib/python3.11", "/w/mine/venv/dist-packages",
-        "/w/fresh", "/w/none", "relative", "",
+        "/w/a fresh one", "/w/none", "relative", "",
     ]  # fmt: skip
     found = probe.checkouts(probe.Files(str(tmp_path)), folders)
     assert found == ["mine ffffffffffff", "models 0123456789ab"]
