@@ -1206,17 +1206,17 @@ def checkout_of(files, folder):
     return folder
 
 
-def checkouts(files, folders):
+def checkouts(record, files, folders):
     """Names and commits of the Git checkouts with code of the program's own; this probe's is not among them."""
     found = set()
     for folder in folders:
         installed = re.search(r"[/\\](?:[Ll]ib(?:64)?[/\\]python|(?:site|dist)-packages)", folder)
         root = "" if installed else checkout_of(files, folder)
-        name = root.rpartition("/")[2]
+        name = record.without_owner(root).rpartition("/")[2]
         told = at_commit(name, commit_of(files, root))
-        if told != name and not files.has(root + "/probes/envprobe.py"):
+        if told != name and name != "~" and not files.has(root + "/probes/envprobe.py"):
             found.add(told)
-    return sorted(found)
+    return sorted(found) or None
 
 
 def unquoted(text):
@@ -1280,7 +1280,8 @@ def read_python(world, record):
 
 
 def read_own_checkouts(world, record):
-    record.put("python.checkouts", checkouts(world.files, [place or os.getcwd() for place in world.path]) or None)
+    here = os.getcwd() if world.mode == "in-process" else ""  # else it is where the probe was started
+    record.put("python.checkouts", checkouts(record, world.files, [place or here for place in world.path]))
 
 
 def release_suffix(version):
@@ -3023,7 +3024,7 @@ def read_checkouts(world, record):
     if world.files.root and folder.startswith(world.files.root + "/"):
         folder = folder[len(world.files.root) :]
     places = [os.path.join(folder, os.path.dirname(script)), folder] + world.path
-    record.put("python.checkouts", checkouts(world.files, places) or None)
+    record.put("python.checkouts", checkouts(record, world.files, places))
 
 
 def elf_bits(world, path):

@@ -269,15 +269,16 @@ def test_the_commit_of_a_package_from_a_repository(tmp_path: Path) -> None:
 
 
 def test_checkouts_with_code_of_the_program(tmp_path: Path) -> None:
-    """Neither a repository around an interpreter counts nor one without a commit, and two folders of one are one."""
+    """Neither a repository around an interpreter counts, nor one without a commit, nor a home, which names its owner."""
+    tree(tmp_path, {"/home/ada/.git/HEAD": "d" * 40, "/srv/grace/.git/HEAD": "c" * 40})
     trees = {"models": COMMIT, "mine": "f" * 40, "pyenv": "e" * 40, "a fresh one": "ref: refs/heads/main"}
     tree(tmp_path, {f"/w/{name}/.git/HEAD": head for name, head in trees.items()})
     folders = [
         "/w/models/research", "/w/models/research/slim/", "/w/mine", "/w/pyenv/lib/python3.11", "/w/mine/venv/dist-packages",
-        "/w/a fresh one", "/w/none", "relative", "",
+        "/w/a fresh one", "/home/ada/bin", "/srv/grace", "/w/none", "relative", "",
     ]  # fmt: skip
-    found = probe.checkouts(probe.Files(str(tmp_path)), folders)
-    assert found == ["mine ffffffffffff", "models 0123456789ab"]
+    found = probe.checkouts(probe.Record("/srv/home", "grace"), probe.Files(str(tmp_path)), folders)
+    assert found == ["[user] cccccccccccc", "mine ffffffffffff", "models 0123456789ab"]
 
 
 def test_a_library_replaced_after_the_installation_is_named(tmp_path: Path) -> None:
