@@ -10,6 +10,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -257,6 +258,29 @@ def package_origins(world: World) -> list[Secret]:
     return planted
 
 
+def git_checkouts(world: World) -> list[Secret]:
+    """In addresses, in the names of branches and folders, and where a commit should stand."""
+    planted = [one for one in secrets(12) if "\n" not in one.text and ":" not in one.text]
+    folders = []
+    for number, one in enumerate(planted):
+        folder = f"code/{number}/{one.text.replace('/', '_') if number % 2 else 'mine'}"
+        branch = "refs/heads/" + re.sub(r"[^\w./-]", "-", one.needle)
+        head = one.text if number % 4 == 2 else f"ref: {branch}" if number % 4 == 0 else f"{number:040x}"
+        config = f'[remote "origin"]\n\turl = https://u:{quote(one.needle, safe="")}@example.com/mine.git\n'
+        world.tree(
+            {
+                f"{folder}/.git/HEAD": head,
+                f"{folder}/.git/config": config,
+                f"{folder}/.git/packed-refs": f"{number:040x} {branch}\n",
+            }
+        )
+        folders.append(str(world.folder / folder))
+    env = world.environment(PYTHONPATH=os.pathsep.join(folders))
+    world.capture("checkouts", "--static", "--python", sys.executable, env=env)
+    assert "mine 000000000000" in world.documents[-1]["facts"]["python.checkouts"]
+    return planted
+
+
 def package_indexes(world: World) -> list[Secret]:
     planted = secrets(7)
     urls = [f"https://u{n}:{quote(one.needle, safe='')}@pkgs.example.com/simple" for n, one in enumerate(planted)]
@@ -493,6 +517,7 @@ PLACES: dict[str, Place] = {
     "the server's configuration": server_configuration,
     "paths with user names": paths_with_user_names,
     "direct_url.json": package_origins,
+    "Git checkouts": git_checkouts,
     "pip.conf and index URLs": package_indexes,
     "container environment": container_environment,
     "container labels": container_labels,
