@@ -36,46 +36,59 @@ _SPELLED = 1 << 20  # elements of a constant that are written one by one
 _NODE = 1
 
 
-def read_frozen(path: Path) -> tuple[MetaGraph, list[Tensor]]:
-    """The graph and its weights. Raises :class:`UnusableInput` when the file is no graph."""
+def read_frozen(path: Path) -> tuple[MetaGraph, list[Tensor], dict[str, int]]:
+    """The graph, its weights, and where the elements of each begin in the file, by its key.
+
+    Raises :class:`UnusableInput` when the file is no graph.
+    """
     try:
         found = split(write_message(_META_GRAPHS, write_message(_GRAPH_DEF, _graph_bytes(path))))
         meta = meta_graph(requires.messages().SavedModel.FromString(found.rest), found)
         _check(meta.graph)
         meta = replace(meta, signatures={SIGNATURE: _signature(meta.graph)})
-        return meta, _weights(path)
+        return meta, *_weights(path)
     except requires.decode_error() as error:
         raise Malformed(f"this is not a graph, or it is cut off: {error}", subject=str(path)) from error
     except Malformed as error:
         raise Malformed(error.message, subject=str(path), hint="wanted: a frozen GraphDef") from error
 
 
-def _weights(path: Path) -> list[Tensor]:
+def _weights(path: Path) -> tuple[list[Tensor], dict[str, int]]:
     """One node is in memory at a time."""
-    found = []
+    found: list[Tensor] = []
+    places: dict[str, int] = {}
     with open_regular(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         for number, _, payload, stop in fields(mapped, 0, len(mapped)):
             if number == _NODE:
-                weight = _weight(mapped[payload:stop])
-                found += [weight] if weight is not None else []
-    return sorted(found, key=lambda one: one.name)
+                raw = mapped[payload:stop]
+                weight, content = _weight(raw)
+                if weight is None:
+                    continue
+                found.append(weight)
+                # Packed numbers lie in the file as they do in memory; only what is written in another way is not found.
+                at = raw.find(content) if content else -1
+                if at >= 0:
+                    places[weight.key] = payload + at
+    return sorted(found, key=lambda one: one.name), places
 
 
-def _weight(raw: bytes) -> Tensor | None:
+def _weight(raw: bytes) -> tuple[Tensor | None, bytes | None]:
+    """The weight that a node holds, if it does, with its elements as they lie in memory, where they can be told."""
     try:
         node = requires.messages().Node.FromString(raw)
     except requires.decode_error() as error:
         raise Malformed(f"a node of the graph cannot be parsed: {error}") from error
     value = attributes(node.attr).get("value") if node.op == "Const" else None
     if value is None or not value.HasField("tensor"):
-        return None
+        return None, None
     tensor, shape = value.tensor, shape_of(value.tensor.tensor_shape)
     kind, sizes = dtype_name(tensor.dtype), tuple(size for size in shape or () if size is not None)
     if kind not in _WEIGHTS or sizes != shape or prod(sizes) < 2:
-        return None
-    content = _content(tensor, kind)
+        return None, None
+    content, size = _content(tensor, kind), prod(sizes) * item_size(kind)
     crc = requires.crc32c().value(content) if content is not None else None
-    return Tensor(node.name, node.name, kind, sizes, prod(sizes) * item_size(kind), crc, "read")
+    whole = content if content is not None and len(content) == size else None
+    return Tensor(node.name, node.name, kind, sizes, size, crc, "read"), whole
 
 
 def _content(tensor: Any, kind: str) -> bytes | None:

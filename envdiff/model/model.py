@@ -19,7 +19,7 @@ from envdiff.model.locate import Form, Located, locate
 from envdiff.model.savedmodel import MetaGraph, fingerprint, read_saved_model
 from envdiff.model.tflite import LiteModel, read_lite
 from envdiff.model.traits import Traits, overwritten, traits_of
-from envdiff.model.weights import BundleSource, Tensor, WeightSource, of_bundle, verified
+from envdiff.model.weights import BundleSource, FileSource, Tensor, WeightSource, of_bundle, verified
 
 _METADATA = 256 << 20
 _VARIABLES = "variables/variables"
@@ -211,12 +211,14 @@ def _keras(located: Located, verify: bool) -> Model:
 
 def _lite(located: Located, verify: bool) -> Model:
     lite = read_lite(located.path)
-    return Model(located, _file_record(located.path), list(lite.tensors), verify, lite=lite)
+    source = FileSource(located.path, lite.places)
+    return Model(located, _file_record(located.path), list(lite.tensors), verify, source=source, lite=lite)
 
 
 def _frozen(located: Located, verify: bool) -> Model:
-    meta, tensors = read_frozen(located.path)
-    return Model(located, _file_record(located.path), tensors, verify, meta=meta)
+    meta, tensors, places = read_frozen(located.path)
+    source = FileSource(located.path, places)
+    return Model(located, _file_record(located.path), tensors, verify, source=source, meta=meta)
 
 
 def _checkpoint(located: Located, verify: bool) -> Model:

@@ -43,6 +43,7 @@ class LiteModel:
     outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
     quantised: int
     tensors: tuple[Tensor, ...]
+    places: dict[str, int]  # where the elements of each begin in the file, by its key
 
 
 @cache
@@ -145,6 +146,7 @@ def _model(buffer: _Buffer) -> LiteModel:
     buffers = buffer.tables(root, _MODEL_BUFFERS)
     ops: Counter[str] = Counter()
     tensors: list[Tensor] = []
+    places: dict[str, int] = {}
     quantised = 0
     graphs = buffer.tables(root, _MODEL_GRAPHS)
     ends: list[tuple[tuple[str, str, tuple[int, ...]], ...]] = [(), ()]
@@ -153,14 +155,18 @@ def _model(buffer: _Buffer) -> LiteModel:
         for operator in buffer.tables(graph, _GRAPH_OPERATORS):
             number = buffer.scalar(operator, 0, 4, signed=False)
             ops[codes[number][0] if number < len(codes) else f"operator {number}"] += 1
-        tensors.extend(one for one in (_weights(buffer, part, buffers) for part in parts) if one)
+        for part in parts:
+            tensor, place = _weights(buffer, part, buffers)
+            if tensor is not None:
+                tensors.append(tensor)
+                places[tensor.key] = place
         quantised += sum(_is_quantised(buffer, part) for part in parts)
         if at == 0:
             ends = [_named(buffer, parts, buffer.ints(graph, place)) for place in (_GRAPH_INPUTS, _GRAPH_OUTPUTS)]
     custom = tuple(sorted({name for name, own in codes if own}))
     version = buffer.scalar(root, _MODEL_VERSION, 4, signed=False)
     description = buffer.text(root, _MODEL_TEXT)
-    return LiteModel(version, description, dict(ops), custom, ends[0], ends[1], quantised, tuple(tensors))
+    return LiteModel(version, description, dict(ops), custom, ends[0], ends[1], quantised, tuple(tensors), places)
 
 
 def _code(buffer: _Buffer, table: int) -> tuple[str, bool]:
@@ -190,13 +196,15 @@ def _is_quantised(buffer: _Buffer, table: int) -> bool:
     return bool(quantisation) and buffer.vector(quantisation, _QUANTISATION_SCALE)[1] > 0
 
 
-def _weights(buffer: _Buffer, table: int, buffers: list[int]) -> Tensor | None:
+def _weights(buffer: _Buffer, table: int, buffers: list[int]) -> tuple[Tensor | None, int]:
+    """The tensor, if it is a constant, and where its elements begin."""
     number = buffer.scalar(table, _TENSOR_BUFFER, 4, signed=False)
     if not 0 < number < len(buffers):
-        return None
+        return None, 0
     start, count = buffer.vector(buffers[number], 0)
     if count == 0:
-        return None
+        return None, 0
     crc = buffer.checksum(start, count)
     name = buffer.text(table, _TENSOR_NAME)
-    return Tensor(name, name, _type(buffer, table), buffer.ints(table, _TENSOR_SHAPE), count, crc, "read")
+    shape = buffer.ints(table, _TENSOR_SHAPE)
+    return Tensor(name, f"buffer {number}", _type(buffer, table), shape, count, crc, "read"), start

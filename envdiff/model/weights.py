@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import prod
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from envdiff.errors import UnusableInput
 from envdiff.model import requires
 from envdiff.model.bundle import OBJECT_GRAPH, Bundle, Entry, full_names, joined_checksum
 from envdiff.model.dtypes import item_size, numpy_name, shape_text
+from envdiff.model.files import open_regular
 from envdiff.model.wire import read_varint
 
 _CHUNK = 1 << 22
@@ -228,6 +230,28 @@ class BundleSource:
         data = stream.read((stop - start) * kind.itemsize)
         if len(data) != (stop - start) * kind.itemsize:
             raise UnusableInput("the shard ends before the tensor does", subject=tensor.name)
+        return requires.numpy().frombuffer(data, kind)
+
+
+class FileSource:
+    """Reads tensors whose elements lie one after another in one file, among other things."""
+
+    def __init__(self, path: Path, places: Mapping[str, int]) -> None:
+        """``places``: where the first element is, by the tensor's key; none for what is stored in another way."""
+        self.path, self.places = path, places
+
+    def opened(self) -> AbstractContextManager[BinaryIO]:
+        return open_regular(self.path)
+
+    def chunks(self, handle: BinaryIO, tensor: Tensor, start: int, stop: int) -> Any:
+        """Elements ``start`` to ``stop`` of the flattened tensor as a NumPy array."""
+        kind, place = numpy_dtype(tensor.dtype), self.places.get(tensor.key)
+        if place is None or tensor.size != prod(tensor.shape) * kind.itemsize:
+            raise UnusableInput("its elements do not lie in the file one after another", subject=tensor.name)
+        handle.seek(place + start * kind.itemsize)
+        data = handle.read((stop - start) * kind.itemsize)
+        if len(data) != (stop - start) * kind.itemsize:
+            raise UnusableInput("the file ends before the tensor does", subject=tensor.name)
         return requires.numpy().frombuffer(data, kind)
 
 

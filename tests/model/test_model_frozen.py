@@ -11,7 +11,9 @@ from model_writing import attr, node
 
 from envdiff.capture.model import rows_for
 from envdiff.errors import UnusableInput
+from envdiff.model.compare_weights import compare_weights
 from envdiff.model.facts import model_facts
+from envdiff.model.model import read_model
 from envdiff.model.protos import model_pb2 as pb
 from envdiff.model.wire import write_varint
 
@@ -103,3 +105,44 @@ def test_a_graph_without_a_program_cannot_be_asked(tmp_path: Path) -> None:
     path = written(tmp_path / "frozen.pb", graph())
     with pytest.raises(UnusableInput, match="a frozen graph has nothing that could be asked"):
         rows_for(path, "signature", "serving_default")
+
+
+def sentence(left: Path, right: Path) -> str:
+    return compare_weights(read_model(left), read_model(right)).sentence
+
+
+@pytest.mark.parametrize("spelled", [{}, {"float_val": (KERNEL / 7).ravel().tolist()}], ids=["content", "spelled"])
+def test_how_far_apart_two_constants_are(tmp_path: Path, spelled: dict[str, Any]) -> None:
+    kernel, other = KERNEL / 7, KERNEL / 7
+    other[1, 2] = np.nextafter(other[1, 2], np.float32(9))
+    left = written(tmp_path / "a.pb", graph(kernel, **spelled))
+    assert "1 of 12 elements differ, by at most 5.96e-08 (1 ULP)" in sentence(
+        left, written(tmp_path / "b.pb", graph(other))
+    )
+    turned = compare_weights(read_model(left), read_model(written(tmp_path / "c.pb", graph(kernel.T.copy()))))
+    assert turned.relation == "transposed"
+
+
+def test_a_constant_that_is_written_in_another_way_is_not_compared(tmp_path: Path) -> None:
+    """One number stands for all; and content that is shorter than the shape."""
+    left = written(tmp_path / "a.pb", graph(float_val=[7.0]))
+    assert "the bytes cannot be read" in sentence(left, written(tmp_path / "b.pb", graph()))
+    short = written(tmp_path / "c.pb", graph(tensor_content=KERNEL.tobytes()[:-4]))
+    assert "the bytes cannot be read" in sentence(short, written(tmp_path / "d.pb", graph()))
+
+
+def test_how_far_apart_two_constants_of_tensorflow_lite_are(recorded_lite: Path, tmp_path: Path) -> None:
+    model, data = read_model(recorded_lite), bytearray(recorded_lite.read_bytes())
+    assert model.lite is not None
+    kernel = max(model.tensors, key=lambda one: one.size)
+    data[model.lite.places[kernel.key] + kernel.size - 4] ^= 1
+    other = tmp_path / "other.tflite"
+    other.write_bytes(data)
+    assert sentence(recorded_lite, other).endswith("(1 ULP)")
+    found = compare_weights(read_model(recorded_lite.with_suffix(".h5")), model)
+    assert any(one.detail == "transposed (1,0)" for one in found.changes)
+
+
+@pytest.fixture
+def recorded_lite() -> Path:
+    return Path(__file__).parents[1] / "data" / "models" / "keras" / "dense.tflite"
