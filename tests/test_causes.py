@@ -95,6 +95,23 @@ def test_letters_go_by_the_locale_where_an_encoding_is_given(
     assert found.answer.verdict is (Verdict.MOVES if first else Verdict.HARMLESS), found.answer.sentence
 
 
+@pytest.mark.parametrize(("version", "first"), [("2.12.1", "onednn-gate-fusion"), ("2.21.0", None)])
+def test_gates_that_onednn_computes_wrongly(
+    version: str, first: str | None, causes: Callable[[str], Path], tf_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Mended in 2.14: from then on the switch moves the last bits of such a model, if anything."""
+    for side, switch in (("left", "1"), ("right", "0")):
+        done = envdiff(
+            "capture", "--static", "--python", tf_python(version), "--model", causes(version) / "gates",
+            "--rows", "signature", "-o", tmp_path / f"{side}.json", environ={"TF_ENABLE_ONEDNN_OPTS": switch},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+    found = library.report(tmp_path / "left.json", tmp_path / "right.json")
+    assert found.delta is not None
+    assert (found.delta.outputs["y"].max_abs > 0.01) is (first is not None)
+    assert ("onednn-gate-fusion" in [one.rule for one in found.findings[:1]]) is (first is not None)
+
+
 def test_the_same_model_in_the_same_environment(
     causes: Callable[[str], Path], tf_python: Callable[[str], Path]
 ) -> None:

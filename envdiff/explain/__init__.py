@@ -64,6 +64,7 @@ def _by_rules(
     kept, ignored = _without_ignored(comparison.mismatches, ignore)
     judged = [judge(mismatch, case) for mismatch in kept]
     findings, too_small = _ranked(judged, case, delta)
+    guesses: tuple[Finding, ...] = ()
     if not (shown or solved(findings, delta)):
         again = [second_look(mismatch, one, case) for mismatch, one in zip(kept, judged, strict=True)]
         guessed = [one for one, before in zip(again, judged, strict=True) if one is not before]
@@ -71,7 +72,8 @@ def _by_rules(
         guesses, smaller = ranked(gathered([one for one in guessed if isinstance(one, Finding)], case), delta)
         judged, too_small = again, (*too_small, *smaller)
         findings = tuple(sorted((*findings, *guesses), key=alike))
-    unexplained = tuple(one for one in judged if isinstance(one, Unexplained))
+    guessed_at = {one.about for one in guesses}
+    unexplained = tuple(one for one in judged if isinstance(one, Unexplained) and one.path not in guessed_at)
     unread = gaps(comparison, solved=shown or solved(findings, delta))
     return Report(
         left=side(comparison.left, comparison.left_settings),
@@ -109,7 +111,7 @@ def _unsteady_gpu(comparison: Comparison) -> bool:
     told = comparison.readings("answers.steadiness")
     devices = [matches("cpu", reading) for reading in comparison.readings("setting.device")]
     if not any(isinstance(reading, Value) for reading in told):
-        return devices in ([True, False], [False, True])
+        return devices != [True, True]
     unsteady = [matches("call-to-call", reading) for reading in told]
     return unsteady in ([True, False], [False, True]) and devices[unsteady.index(True)] is not True
 

@@ -127,10 +127,10 @@ def _equal(delta: Delta, too_small: tuple[Finding, ...], missing: tuple[Unread, 
 
 
 def _not_by_these(too_small: tuple[Finding, ...], unexplained: tuple[Unexplained, ...], delta: Delta) -> str:
-    known = f"{_count(too_small, 'mismatch')} that could move predictions cannot explain it" if too_small else ""
-    said = f"The answers differ by up to {_largest(delta)}, and nothing that is known explains it" + (
-        f": {known}." if known else "."
-    )
+    said = f"The answers differ by up to {_largest(delta)}, and nothing that is known explains it."
+    if too_small:
+        others = f" and {_count(too_small[1:], 'other mismatch')}" if len(too_small) > 1 else ""
+        said += f" What is known to move them would do so less, or in another way: {too_small[0].title}{others}."
     if not unexplained:
         return f"{said} Look at the served files, the model version and the inputs."
     first = unexplained[0]

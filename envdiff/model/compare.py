@@ -123,6 +123,8 @@ _TRAITS = {
     "dropout_on": "dropout is left on where it says yes: parts of the answer are dropped at random at each call",
     "batch_norm_training": "where it says yes, batch normalisation uses the statistics of the batch: an answer depends on "
     "the other rows it is asked with",
+    "split_gates": "where it says yes, parts of a split are gated by one another: TensorFlow 2.9 to 2.13 compute that "
+    "wrongly with oneDNN",
     "init_overwrites": "these variables are initialised again at load, over the restored weights",
     "image_decode": "images are decoded by other operations: pixels differ by a few levels",
     "image_resize": "images are resized by another rule: pixels move by up to half a pixel",

@@ -180,6 +180,7 @@ def _traits(model: Model, traits: Traits) -> Iterator[tuple[str, Fact | None]]:
     yield "random_ops", list(traits.random_ops)
     yield "dropout_on", bool(traits.dropout)
     yield "batch_norm_training", bool(traits.batch_norm)
+    yield "split_gates", bool(traits.split_gates) or None
     yield "stateful_ops", list(traits.stateful)
     yield "tables", list(traits.tables)
     yield "string_ops", list(traits.strings)

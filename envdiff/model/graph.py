@@ -72,6 +72,11 @@ class Node:
         """The first of them: what is asked here of a node's inputs concerns operations with few."""
         return [Node(self.graph, at) for at in self.graph.table.inputs_of(self.number, _INPUTS)]
 
+    def tensors(self) -> list[tuple[str, str]]:
+        """What it computes with: (node or argument, which of its results)."""
+        parts = (one.partition(":") for one in self.graph.table.message(self.number).input if not one.startswith("^"))
+        return [(name, result or "0") for name, _, result in parts]
+
     def constant(self) -> Any:
         """The tensor message of a ``Const`` node, or None."""
         value = self.attrs.get("value") if self.op == "Const" else None

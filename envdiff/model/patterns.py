@@ -90,6 +90,18 @@ def _over_first_axis(mean: Node) -> bool:
     return values is not None and 0 in values
 
 
+def split_gates(reach: Reach) -> list[str]:
+    """Products ``a * sigmoid(b)`` of different results of one operation, as a rule the parts of a split."""
+    found = set()
+    for sigmoid in reach.having(["Sigmoid"]):
+        gates = sigmoid.tensors()[:1]
+        for product in (one for one in after(reach, [sigmoid.number], frozenset()) if one.op == "Mul"):
+            beside = [(name, result) for name, result in product.tensors() if name != sigmoid.name]
+            if [name for name, _ in gates] == [name for name, _ in beside] and gates != beside:
+                found.add(product.name)
+    return sorted(found)
+
+
 _SCALING = frozenset({"Mul", "RealDiv", "Div", "DivNoNan", "Sub", "AddV2", "Add"})
 _SHOWN = 4
 _LONGEST_WAY = 8

@@ -68,6 +68,7 @@ _TRAITS = {
     "random_ops": "random operations",
     "dropout_on": "dropout left on",
     "batch_norm_training": "batch normalisation by the batch's statistics",
+    "split_gates": "parts of a split gated by one another",
     "init_overwrites": "weights overwritten at load",
     "stateful_ops": "operations with state or effects",
     "image_decode": "images decoded",

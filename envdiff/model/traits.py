@@ -10,7 +10,7 @@ from typing import Any
 
 from envdiff.model.dtypes import QUANTISED, REDUCED, dtype_name
 from envdiff.model.graph import Graph, Node, Reach, attributes, text
-from envdiff.model.patterns import batch_norm_training, dropout_on, from_pixels, normalising
+from envdiff.model.patterns import batch_norm_training, dropout_on, from_pixels, normalising, split_gates
 from envdiff.model.randomness import Randomness, random_operations, worst
 from envdiff.model.registry import registry
 
@@ -51,6 +51,7 @@ class Traits:
     random_ops: list[str]
     dropout: list[str]
     batch_norm: list[str]
+    split_gates: list[str]
     stateful: list[str]
     tables: list[str]
     strings: list[str]
@@ -76,6 +77,7 @@ def traits_of(reach: Reach) -> Traits:
         random_ops=[f"{shown} ×{count}" for shown, _, count in random],
         dropout=dropout_on(reach),
         batch_norm=batch_norm_training(reach),
+        split_gates=split_gates(reach),
         stateful=sorted(op for op in counts if op in known.stateful and op not in _PLUMBING),
         tables=_counted(reach, _TABLES),
         strings=_strings(reach),

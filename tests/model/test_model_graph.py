@@ -97,6 +97,31 @@ def test_forms_of_dropout(tmp_path: Path, after: list[tuple[str, str, str]]) -> 
     assert facts["model.dropout_on"] is True
 
 
+@pytest.mark.parametrize(
+    ("other", "gate", "wanted"),
+    [
+        ("s:1", "s", True), ("s:1", "s:0", True), ("s", "s:1", True), ("s:1", "s:1", None), ("s", "s:0", None),
+        ("x", "s:1", None),
+    ],
+)  # fmt: skip
+def test_gates_over_the_parts_of_a_split(tmp_path: Path, other: str, gate: str, wanted: bool | None) -> None:
+    """swish, sigmoid(a) * a, is another thing."""
+    nodes = [node("x", "Placeholder"), node("s", "Split", "x", "x"), node("gate", "Sigmoid", gate)]
+    for inputs in (["gate", other], [other, "gate:0"]):
+        facts = facts_of(tmp_path, [*nodes, node("y", "Mul", *inputs)])
+        assert facts.get("model.split_gates") is wanted
+
+
+def test_gates_inside_a_function(tmp_path: Path) -> None:
+    body = [
+        node("s", "Split", "arg", "arg"), node("gate", "Sigmoid", "s:output:1"),
+        node("z", "Mul", "gate:y:0", "s:output:0"),
+    ]  # fmt: skip
+    call = [node("x", "Placeholder"), node("y", "PartitionedCall", "x", attrs=[attr("f", func={"name": "body"})])]
+    found = facts_of(tmp_path, call, functions=[function("body", body, "z:z:0", "arg")])
+    assert found["model.split_gates"] is True
+
+
 def test_noise_alone_is_no_dropout(tmp_path: Path) -> None:
     facts = facts_of(tmp_path, [node("noise", "RandomUniform", attrs=[attr("seed", i=3)]), node("y", "Add", "noise")])
     assert facts["model.dropout_on"] is False

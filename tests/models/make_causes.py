@@ -91,6 +91,12 @@ def overwriting(path, overwrite):
         builder.save()
 
 
+def gated(answer):
+    """One half of twice the answer, gated by the other."""
+    first, second = tf.split(tf.concat([answer, answer[:, ::-1]], 1), 2, axis=1)
+    return first * tf.sigmoid(second)
+
+
 def main(folder):
     def at(cause, side):
         path = os.path.join(folder, cause, side)
@@ -120,6 +126,7 @@ def main(folder):
     ):
         save(at(cause, "left"), values)
         save(at(cause, "right"), values, **change)
+    save(os.path.join(folder, "gates"), values, last=gated)
     lookup(at("other-vocabulary", "left"), ["cat", "dog", "bird"])
     lookup(at("other-vocabulary", "right"), ["bird", "cat", "dog"])
     letters(at("letters", "utf-8"), "utf-8")
