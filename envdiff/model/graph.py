@@ -98,7 +98,8 @@ class Graph:
 
     def __init__(self, message: Any, data: bytes, parts: Sequence[array[int]]) -> None:
         names = [function.signature.name for function in message.library.function]
-        self.functions = dict(zip(names, message.library.function, strict=True))
+        self._library = message.library.function
+        self.functions = dict(zip(names, self._library, strict=True))
         self._part = {name: part for part, name in enumerate(names, GRAPH_PART + 1)}
         self.table = NodeTable(data, parts)
 
@@ -119,27 +120,27 @@ class Graph:
 
     def reach(self, fetches: Iterable[str], feeds: Iterable[str] = ()) -> Reach:
         """From tensor or operation names of the graph; what lies behind a fed tensor is not reached."""
-        mask = requires.numpy().zeros(len(self.table), bool)
-        start, fed = map(self._nodes, (fetches, feeds))
-        mark_reached(self.table, GRAPH_PART, start, mask, fed)
-        entered: set[str] = set()
-        todo = self._called(GRAPH_PART, mask)
-        while todo:
-            name = todo.pop()
-            if name in entered:
-                continue
-            entered.add(name)
-            mark_reached(self.table, self._part[name], self._returned(name), mask)
-            todo.extend(self._called(self._part[name], mask))
+        table, entered = self.table, set[str]()
+        mask = requires.numpy().zeros(len(table), bool)
+        own, start, fed = table.of([GRAPH_PART]), self._nodes(fetches), self._nodes(feeds)
+        while len(own):
+            mark_reached(table, own, start, mask, fed)
+            called = self._called(own[mask[own]]) - entered
+            entered |= called
+            own = table.of(sorted(self._part[name] for name in called))
+            start, fed = self._returned(called, own), []
         return Reach(self, mask, frozenset(entered))
 
-    def _returned(self, name: str) -> list[int]:
-        """The nodes a function runs for: its results, its control results and, in old functions, all stateful ones."""
-        found = self._results[name]
-        if not self.functions[name].control_ret:
-            first, stop = self.table.span(self._part[name])
-            found = found + (first + requires.numpy().flatnonzero(self._stateful[self.table.op[first:stop]])).tolist()
-        return found
+    def _returned(self, called: Collection[str], own: Any) -> list[int]:
+        """The nodes functions run for: their results, control results and, in old functions, all stateful ones."""
+        stateful = own[self._stateful[self.table.op[own]] & self._old[self.table.part[own]]]
+        return [*(number for name in called for number in self._results[name]), *stateful.tolist()]
+
+    @cached_property
+    def _old(self) -> Any:
+        """For each part whether it is a function that does not say which of its effects are wanted."""
+        found = [False] * (GRAPH_PART + 1) + [not one.control_ret for one in self._library]
+        return requires.numpy().asarray(found, bool)
 
     @cached_property
     def _results(self) -> dict[str, list[int]]:
@@ -165,11 +166,10 @@ class Graph:
         names = map(text, self.table.ops)
         return requires.numpy().asarray([name in known.calling or name not in known.names for name in names], bool)
 
-    def _called(self, part: int, mask: Any) -> list[str]:
-        """The functions that the reached nodes of a part call; a gradient is not a call."""
-        first, stop = self.table.span(part)
-        calling = requires.numpy().flatnonzero(self._calling[self.table.op[first:stop]] & mask[first:stop])
-        return [name for at in calling.tolist() for name in self._named(Node(self, first + at))]
+    def _called(self, reached: Any) -> set[str]:
+        """The functions that these nodes call; a gradient is not a call."""
+        calling = reached[self._calling[self.table.op[reached]]].tolist()
+        return {name for number in calling for name in self._named(Node(self, number))}
 
     def _named(self, node: Node) -> list[str]:
         names = [node.op]  # TensorFlow 1 calls a function by using its name as the operation

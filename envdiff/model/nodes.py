@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from envdiff.model import requires
-from envdiff.model.strings import blocks, firsts, hashes, spared, texts
+from envdiff.model.strings import among, blocks, firsts, hashes, spared, texts
 from envdiff.model.wire import Malformed, payloads
 
 _NAME, _OP, _INPUT, _DEVICE = 0x0A, 0x12, 0x1A, 0x22
@@ -87,13 +87,14 @@ class NodeTable:
         ends = np.cumsum([len(name) for _, name in asked], dtype=np.int64)
         begins = ends - [len(name) for _, name in asked]
         data, group = spared(b"".join(name for _, name in asked), ends), np.asarray([part for part, _ in asked])
-        value = hashes(data, begins, ends, group)
-        return [self._named(part, name, own) for (part, name), own in zip(asked, value, strict=True)]
-
-    def _named(self, part: int, name: bytes, value: Any) -> int:
-        first, stop = self.span(part)
-        alike = first + self._np.flatnonzero(self._hashes[first:stop] == value)
-        return next((number for number in alike[::-1].tolist() if self.name(number) == name), -1)
+        values = hashes(data, begins, ends, group)
+        likely: dict[int, list[int]] = {value: [] for value in values.tolist()}
+        for number in np.flatnonzero(among(self._hashes, values)).tolist():
+            likely.get(int(self._hashes[number]), []).append(number)
+        return [
+            next((at for at in reversed(likely[value]) if self.part[at] == part and self.name(at) == name), -1)
+            for (part, name), value in zip(asked, values.tolist(), strict=True)
+        ]
 
     def inputs(self, part: int) -> tuple[Any, Any]:
         """(starts, nodes): the inputs of the i-th node of the part are ``nodes[starts[i]:starts[i + 1]]``.
@@ -103,6 +104,27 @@ class NodeTable:
         first, stop = self.span(part)
         starts = self._starts[first : stop + 1]
         return starts - starts[0], self._inputs[starts[0] : starts[-1]]
+
+    def of(self, parts: Sequence[int]) -> Any:
+        """The nodes of these parts, which are given in ascending order."""
+        np = self._np
+        if len(parts) == 1:
+            return np.arange(*self.span(parts[0]))
+        chosen = np.zeros(len(self._bounds) - 1, bool)
+        chosen[list(parts)] = True
+        return np.flatnonzero(chosen[self.part])
+
+    def within(self, own: Any) -> tuple[Any, Any]:
+        """The like of :meth:`inputs` for all nodes of several parts, numbered by their place in ``own``."""
+        np = self._np
+        places = np.arange(len(own))
+        begins = self._starts[own]
+        counts = self._starts[own + 1] - begins
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        owner = np.repeat(places, counts)
+        source = self._inputs[np.arange(len(owner)) + (begins - starts[:-1])[owner]]
+        # Nodes of one part are numbered one after another there and here.
+        return starts, np.where(source < 0, -1, source - (own - places)[owner])
 
     def message(self, number: int) -> Any:
         """The node parsed."""

@@ -21,6 +21,7 @@ _BELOW: dict[str, dict[int, str]] = {
     "Function": {},
 }
 _NODES = {"Graph": 1, "Function": 3}
+_DELIMITED = 2  # the wire type of messages and texts
 _LONGEST_HEAD = 6  # a tag and 35 bits of length
 _STRETCH = 120_000  # bytes in which nodes are looked for at once; fewer are gone through node by node
 _NAME, _OP = 0x0A, 0x12  # tags of the fields that every writer writes first
@@ -120,10 +121,13 @@ def _one_by_one(data: bytes, position: int, last: int, tag: int, part: array[int
 
 def _other(data: bytes, position: int, end: int, message: str, found: list[list[array[int]]], out: list[bytes]) -> int:
     """One field that is no node goes to the rest, with the nodes inside it taken out."""
-    number, begin, payload, stop = next(fields(data, position, end))
-    kind = _BELOW[message].get(number)
-    if kind is None or data[begin] & 7 != 2:
-        out.append(data[begin:stop])
-        return stop
-    out.append(write_message(number, _rest(data, payload, stop, kind, found)))
+    tag, payload = data[position], position + 2
+    if tag & 0x87 == _DELIMITED and payload <= end and data[position + 1] < 0x80:  # nearly always
+        number, stop = tag >> 3, payload + data[position + 1]
+        if stop > end:
+            raise Malformed("a field in the file runs past the end of its message")
+    else:
+        number, _, payload, stop = next(fields(data, position, end))
+    kind = _BELOW[message].get(number) if tag & 7 == _DELIMITED else None
+    out.append(data[position:stop] if kind is None else write_message(number, _rest(data, payload, stop, kind, found)))
     return stop

@@ -69,6 +69,14 @@ def firsts(data: bytes, begin: Any, end: Any, group: Any, value: Any) -> Any:
     return np.fromiter((places.setdefault(one, at) for at, one in enumerate(named)), np.int64, len(begin))
 
 
+def among(value: Any, sought: Any) -> Any:
+    """Which of these hashes are among the sought ones; a few others are said to be too."""
+    np = requires.numpy()
+    slots, shift = np.zeros(1 << _SLOT_BITS, bool), np.uint64(64 - _SLOT_BITS)
+    slots[sought >> shift] = True
+    return slots[value >> shift]
+
+
 def _by_hash(np: Any, value: Any) -> Any:
     """For each a place of one with the same hash."""
     found, left = np.empty(len(value), np.int64), np.arange(len(value))
