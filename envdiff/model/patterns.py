@@ -90,15 +90,24 @@ def _over_first_axis(mean: Node) -> bool:
     return values is not None and 0 in values
 
 
+_FUSED = frozenset({"float32", "bfloat16"})  # element types in which TensorFlow fuses sigmoid and product with oneDNN
+
+
 def split_gates(reach: Reach) -> list[str]:
-    """Products ``a * sigmoid(b)`` of different results of one operation, as a rule the parts of a split."""
-    found = set()
+    """Products ``a * sigmoid(b)`` of different results of one operation, as a rule the parts of a split.
+
+    Those alone that are taken for ``b * sigmoid(b)`` where this is fused: the sigmoid has no other use.
+    """
+    found = []
     for sigmoid in reach.having(["Sigmoid"]):
-        gates = sigmoid.tensors()[:1]
-        for product in (one for one in after(reach, [sigmoid.number], frozenset()) if one.op == "Mul"):
-            beside = [(name, result) for name, result in product.tensors() if name != sigmoid.name]
-            if [name for name, _ in gates] == [name for name, _ in beside] and gates != beside:
-                found.add(product.name)
+        users, gate = after(reach, [sigmoid.number], frozenset()), sigmoid.tensors()[:1]
+        if [one.op for one in users] != ["Mul"] or not gate:
+            continue
+        beside = [(name, result) for name, result in users[0].tensors() if name != sigmoid.name]
+        kind = users[0].attrs.get("T")
+        fused = kind is not None and dtype_name(kind.type) in _FUSED
+        if fused and len(beside) == 1 and beside[0][0] == gate[0][0] and beside != gate:
+            found.append(users[0].name)
     return sorted(found)
 
 

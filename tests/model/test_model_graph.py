@@ -108,14 +108,27 @@ def test_gates_over_the_parts_of_a_split(tmp_path: Path, other: str, gate: str, 
     """swish, sigmoid(a) * a, is another thing."""
     nodes = [node("x", "Placeholder"), node("s", "Split", "x", "x"), node("gate", "Sigmoid", gate)]
     for inputs in (["gate", other], [other, "gate:0"]):
-        facts = facts_of(tmp_path, [*nodes, node("y", "Mul", *inputs)])
+        facts = facts_of(tmp_path, [*nodes, node("y", "Mul", *inputs, attrs=[NUMBER])])
         assert facts.get("model.split_gates") is wanted
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [(1, True), (14, True), (2, None), (19, None)])
+def test_gates_are_fused_in_some_types_and_where_nothing_else_uses_them(
+    tmp_path: Path, kind: int, wanted: bool | None
+) -> None:
+    nodes = [
+        node("x", "Placeholder"), node("s", "Split", "x", "x"), node("gate", "Sigmoid", "s:1"),
+        node("y", "Mul", "gate", "s", attrs=[attr("T", type=kind)]),
+    ]  # fmt: skip
+    assert facts_of(tmp_path / "a", nodes).get("model.split_gates") is wanted
+    both = [*nodes, node("z", "AddV2", "y", "gate")]
+    assert facts_of(tmp_path / "b", both, "z").get("model.split_gates") is None
 
 
 def test_gates_inside_a_function(tmp_path: Path) -> None:
     body = [
         node("s", "Split", "arg", "arg"), node("gate", "Sigmoid", "s:output:1"),
-        node("z", "Mul", "gate:y:0", "s:output:0"),
+        node("z", "Mul", "gate:y:0", "s:output:0", attrs=[NUMBER]),
     ]  # fmt: skip
     call = [node("x", "Placeholder"), node("y", "PartitionedCall", "x", attrs=[attr("f", func={"name": "body"})])]
     found = facts_of(tmp_path, call, functions=[function("body", body, "z:z:0", "arg")])
