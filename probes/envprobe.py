@@ -1158,7 +1158,7 @@ def linked_package(files, folder, entry):
     for candidate in files.names(source) if source else ():
         if candidate.endswith(".egg-info"):
             name, version = name_and_version(files, source + "/" + candidate, name)
-    return Package(name, version, folder, entry, at_commit("editable", commit_of(files, source)))
+    return Package(name, version, folder, entry, at_commit("editable", commit_of(files, checkout_of(files, source))))
 
 
 def origin_of(files, direct_url):
@@ -1176,26 +1176,20 @@ def origin_of(files, direct_url):
         return None
     url, place, source = str(said.get("url", "")), said.get("dir_info"), said.get("vcs_info")
     if isinstance(place, dict) and place.get("editable"):
-        return at_commit("editable", commit_of(files, unquoted(url[len("file://") :])))
+        return at_commit("editable", commit_of(files, checkout_of(files, unquoted(url[len("file://") :]))))
     if "vcs_info" in said:
-        return at_commit("vcs", str(source.get("commit_id", "")) if isinstance(source, dict) else "")
+        commit = str(source.get("commit_id", "")) if isinstance(source, dict) else ""
+        return at_commit("vcs", short_commit(commit))
     return "local" if url.startswith("file:") else "url"
 
 
 def at_commit(kind, commit):
-    return "%s %s" % (kind, commit[:12]) if re.match(r"[0-9a-f]{40}([0-9a-f]{24})?$", commit) else kind
+    return "%s %s" % (kind, commit) if commit else kind
 
 
-def commit_of(files, source):
-    """The commit that a source tree, or a folder of it, was checked out at; "" where that cannot be told."""
-    root = checkout_of(files, source)
-    git = root + "/.git"
-    head = files.text_or(git + "/HEAD").strip() if root else ""
-    branch = re.match(r"ref: (refs/[\w./-]+)$", head)
-    if not branch:
-        return head
-    packed = re.findall(r"^(\w+) %s$" % re.escape(branch.group(1)), files.text_or(git + "/packed-refs"), re.M)
-    return files.text_or("%s/%s" % (git, branch.group(1))).strip() or (packed + [""])[0]
+def short_commit(text):
+    """The first digits of what should be a commit, "" where it is none."""
+    return text[:12] if re.match(r"[0-9a-f]{40}([0-9a-f]{24})?$", text) else ""
 
 
 def checkout_of(files, folder):
@@ -1206,17 +1200,27 @@ def checkout_of(files, folder):
     return folder
 
 
-def checkouts(record, files, folders):
-    """Names and commits of the Git checkouts with code of the program's own; this probe's is not among them."""
+def commit_of(files, root):
+    """The commit that a Git checkout stands at; "" where that cannot be told."""
+    git = root + "/.git"
+    head = files.text_or(git + "/HEAD").strip() if root else ""
+    branch = re.match(r"ref: (refs/[\w./-]+)$", head)
+    if not branch:
+        return short_commit(head)
+    packed = re.findall(r"^(\w+) %s$" % re.escape(branch.group(1)), files.text_or(git + "/packed-refs"), re.M)
+    return short_commit(files.text_or("%s/%s" % (git, branch.group(1))).strip() or (packed + [""])[0])
+
+
+def commits_of(files, folders):
+    """Those of the Git checkouts with code of the program's own. Where it is checked out, and under which name, differs
+    between machines and is not told; neither a home directory's own repository counts nor the one of this probe."""
     found = set()
     for folder in folders:
         installed = re.search(r"[/\\](?:[Ll]ib(?:64)?[/\\]python|(?:site|dist)-packages)", folder)
         root = "" if installed else checkout_of(files, folder)
-        name = record.without_owner(root).rpartition("/")[2]
-        told = at_commit(name, commit_of(files, root))
-        if told != name and name != "~" and not files.has(root + "/probes/envprobe.py"):
-            found.add(told)
-    return sorted(found) or None
+        if hide_home(root) != "~" and not files.has(root + "/probes/envprobe.py"):
+            found.add(commit_of(files, root))
+    return sorted(found - {""}) or None
 
 
 def unquoted(text):
@@ -1276,12 +1280,12 @@ def read_python(world, record):
     usual = {"hash_randomization", "utf8_mode", "optimize", "int_max_str_digits", "gil", "thread_inherit_context"}
     named = [name for name in dir(sys.flags) if not name.startswith(("_", "n_")) and name not in ("count", "index")]
     put("python.flags", [name for name in named if name not in usual and getattr(sys.flags, name)])
-    attempt(record, "python.checkouts", read_own_checkouts, world, record)
+    attempt(record, "python.commits", read_own_commits, world, record)
 
 
-def read_own_checkouts(world, record):
+def read_own_commits(world, record):
     here = os.getcwd() if world.mode == "in-process" else ""  # else it is where the probe was started
-    record.put("python.checkouts", checkouts(record, world.files, [place or here for place in world.path]))
+    record.put("python.commits", commits_of(world.files, [place or here for place in world.path]))
 
 
 def release_suffix(version):
@@ -3014,17 +3018,17 @@ def read_python_of_process(world, record):
     seed = world.env.get("PYTHONHASHSEED")
     record.put("python.hash_randomization", seed != "0")
     record.put("python.bits", elf_bits(world, python.executable))
-    attempt(record, "python.checkouts", read_checkouts, world, record)
+    attempt(record, "python.commits", read_commits, world, record)
 
 
-def read_checkouts(world, record):
+def read_commits(world, record):
     words = world.host.text(world.proc + "/cmdline").split("\0")
     script = "" if words[1:2] in (["-m"], ["-c"]) else ([word for word in words[1:] if word[:1] != "-"] + [""])[0]
     folder = os.readlink(world.proc + "/cwd")
     if world.files.root and folder.startswith(world.files.root + "/"):
         folder = folder[len(world.files.root) :]
     places = [os.path.join(folder, os.path.dirname(script)), folder] + world.path
-    record.put("python.checkouts", checkouts(record, world.files, places))
+    record.put("python.commits", commits_of(world.files, places))
 
 
 def elf_bits(world, path):

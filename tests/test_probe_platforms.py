@@ -268,17 +268,16 @@ def test_the_commit_of_a_package_from_a_repository(tmp_path: Path) -> None:
         assert probe.origin_of(files, json.dumps({**said, "vcs_info": other})) == "vcs"
 
 
-def test_checkouts_with_code_of_the_program(tmp_path: Path) -> None:
-    """Neither a repository around an interpreter counts, nor one without a commit, nor a home, which names its owner."""
-    tree(tmp_path, {"/home/ada/.git/HEAD": "d" * 40, "/srv/grace/.git/HEAD": "c" * 40})
-    trees = {"models": COMMIT, "mine": "f" * 40, "pyenv": "e" * 40, "a fresh one": "ref: refs/heads/main"}
-    tree(tmp_path, {f"/w/{name}/.git/HEAD": head for name, head in trees.items()})
+def test_commits_of_the_code_that_a_program_runs(tmp_path: Path) -> None:
+    """Neither a repository around an interpreter counts, nor one without a commit, nor the one of a home directory."""
+    trees = {"w/models": COMMIT, "w/mine": "f" * 40, "w/again": COMMIT, "w/pyenv": "e" * 40, "home/ada": "d" * 40}
+    tree(tmp_path, {f"/{name}/.git/HEAD": head for name, head in trees.items()})
+    tree(tmp_path, {"/w/fresh/.git/HEAD": "ref: refs/heads/main"})
     folders = [
-        "/w/models/research", "/w/models/research/slim/", "/w/mine", "/w/pyenv/lib/python3.11", "/w/mine/venv/dist-packages",
-        "/w/a fresh one", "/home/ada/bin", "/srv/grace", "/w/none", "relative", "",
+        "/w/models/research", "/w/models/research/slim/", "/w/again", "/w/mine", "/w/pyenv/lib/python3.11",
+        "/w/mine/venv/dist-packages", "/w/fresh", "/home/ada/bin", "/w/none", "relative", "",
     ]  # fmt: skip
-    found = probe.checkouts(probe.Record("/srv/home", "grace"), probe.Files(str(tmp_path)), folders)
-    assert found == ["[user] cccccccccccc", "mine ffffffffffff", "models 0123456789ab"]
+    assert probe.commits_of(probe.Files(str(tmp_path)), folders) == ["0123456789ab", "ffffffffffff"]
 
 
 def test_a_library_replaced_after_the_installation_is_named(tmp_path: Path) -> None:

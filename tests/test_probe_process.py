@@ -85,7 +85,7 @@ def test_the_checkout_of_a_program_is_told(interpreter, tmp_path: Path, words: l
             seen = run_probe(interpreter("3.6"), "--pid", str(child.pid), env=quiet_environment(tmp_path), cwd=tmp_path)
         finally:
             child.kill()
-    assert seen.facts["python.checkouts"] == ["lib 111111111111", "models 000000000000"]
+    assert seen.facts["python.commits"] == ["000000000000", "111111111111"]
 
 
 def test_flags_inside_it_are_unread(seen: Captured) -> None:

@@ -277,7 +277,7 @@ def git_checkouts(world: World) -> list[Secret]:
         folders.append(str(world.folder / folder))
     env = world.environment(PYTHONPATH=os.pathsep.join(folders))
     world.capture("checkouts", "--static", "--python", sys.executable, env=env)
-    assert "mine 000000000000" in world.documents[-1]["facts"]["python.checkouts"]
+    assert "000000000000" in world.documents[-1]["facts"]["python.commits"]
     return planted
 
 
