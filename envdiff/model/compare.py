@@ -8,10 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from envdiff.model.compare_nodes import compare_nodes
 from envdiff.model.compare_weights import Relation, WeightsDiff, compare_weights
+from envdiff.model.dtypes import shape_text
 from envdiff.model.facts import Fact, ModelReading, reading_of, shown_path
+from envdiff.model.locate import Form
 from envdiff.model.model import Model, read_model
 from envdiff.model.savedmodel import Signature, Value
+from envdiff.model.weights import Role
 
 _SHOWN = 20
 _SIDES = ("left", "right")
@@ -35,15 +39,17 @@ class ModelDiff:
     signatures: tuple[Change, ...]
     traits: tuple[Change, ...]
     operations: tuple[Change, ...]
+    nodes: tuple[Change, ...]
     layers: tuple[Change, ...]
     files: tuple[Change, ...]
     unread: tuple[str, ...]
+    unseen: str  # what differs in the files of the graphs that this comparison would not find, "" where nothing can
 
     @property
     def same(self) -> bool:
         """Nothing that takes part in answering differs; the weights' names and the files' own bytes may."""
         quiet = self.weights.relation in {Relation.EQUAL, Relation.RENAMED}
-        return quiet and not (self.signatures or self.traits or self.operations or self.layers)
+        return quiet and not (self.signatures or self.traits or self.operations or self.nodes or self.layers)
 
     def lines(self) -> list[str]:
         """For a terminal."""
@@ -54,13 +60,17 @@ class ModelDiff:
             out.extend(f"  only {side}: {one}" for one in names[:_SHOWN])
         for title, changes in (
             ("signatures", self.signatures), ("traits", self.traits), ("operations", self.operations),
-            ("layers", self.layers), ("files", self.files),
+            ("constants and attributes", self.nodes), ("layers", self.layers), ("files", self.files),
         ):  # fmt: skip
             out.extend(_section(title, changes))
         if self.unread:
             out += ["", "not read:", *(f"  {one}" for one in self.unread)]
         if self.same and not self.unread:
-            out += ["", "nothing that takes part in answering differs"]
+            out += [
+                "",
+                "nothing that takes part in answering differs"
+                + (f"; not compared: {self.unseen}" if self.unseen else ""),
+            ]
         return out
 
     def as_json(self) -> dict[str, Any]:
@@ -91,6 +101,7 @@ def diff(left: Path | str, right: Path | str) -> ModelDiff:
 
 def compare_models(left: Model, right: Model) -> ModelDiff:
     readings = reading_of(left), reading_of(right)
+    nodes, unseen = _nodes(left, right)
     graphs = left.meta is not None and right.meta is not None
     return ModelDiff(
         shown_path(left.located.path),
@@ -99,9 +110,11 @@ def compare_models(left: Model, right: Model) -> ModelDiff:
         tuple(_signatures(left, right)) if graphs else (),
         tuple(_traits(*readings)),
         tuple(_operations(left, right)),
+        tuple(nodes),
         tuple(_layers(*readings)),
         tuple(_files(left, right)),
         tuple(f"{side}: {path}: {why}" for side, one in zip(_SIDES, readings, strict=True) for path, why in one.unread.items()),
+        unseen,
     )  # fmt: skip
 
 
@@ -229,8 +242,7 @@ def _counts(model: Model) -> dict[str, int] | None:
         return model.lite.ops
     if model.meta is None:
         return None
-    served = [model.meta.served.name] if model.meta.served else list(model.meta.signatures)
-    return {op: count for name in served for op, count in model.reach(name).counts.items()}
+    return {op: count for reach in model.served_reaches.values() for op, count in reach.counts.items()}
 
 
 _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -256,6 +268,40 @@ def _operation_means(op: str, left: dict[str, int], right: dict[str, int]) -> st
     if op not in left or op not in right:
         return "the graph computes something that the other does not, or computes it in another way"
     return "the graph does this another number of times"
+
+
+def _nodes(left: Model, right: Model) -> tuple[list[Change], str]:
+    """Constants and attributes that differ, and what may differ besides."""
+    files = left.graph_file, right.graph_file
+    if left.located.form is not right.located.form or files[0] is None or files[1] is None:
+        return [], ""
+    if files[0].digest is not None and files[0].digest == files[1].digest:
+        return [], ""
+    if left.lite is not None:
+        return list(_constants(left, right)), "options of operations, and how they are joined"
+    unseen = "how operations are joined"
+    weights = {one.key for model in (left, right) if model.located.form is Form.FROZEN for one in model.tensors}
+    changes: dict[Change, None] = {}
+    for name in sorted({*left.served_reaches} & {*right.served_reaches}):
+        found = compare_nodes(left.served_reaches[name], right.served_reaches[name], _CARRIERS - {"Const"}, weights)
+        changes |= dict.fromkeys(Change(one.about, one.left, one.right, "") for one in found.changes)
+        if found.unread:
+            unseen = f"{found.unread} constants that are too large to be read with their graphs, and how operations are joined"
+    return list(changes), unseen
+
+
+def _constants(left: Model, right: Model) -> Iterator[Change]:
+    ours, theirs = (
+        {
+            one.name: f"{one.dtype} {shape_text(one.shape)} {one.digest}"
+            for one in model.tensors
+            if one.role is Role.CONSTANT
+        }
+        for model in (left, right)
+    )
+    for name in sorted({*ours} & {*theirs}):
+        if ours[name] != theirs[name]:
+            yield Change(name, ours[name], theirs[name], "")
 
 
 def _layers(left: ModelReading, right: ModelReading) -> Iterator[Change]:

@@ -25,6 +25,8 @@ class Relation(StrEnum):
     CAST = "cast"
     ROUNDED = "rounded"
     TRANSPOSED = "transposed"
+    QUANTISED = "quantised"
+    FOLDED = "folded"
     FRESH = "fresh"
     MOVING_STATISTICS = "moving-statistics"
     OTHER_TENSORS = "other-tensors"
@@ -54,16 +56,29 @@ def compare_weights(left: Model, right: Model) -> WeightsDiff:
         return WeightsDiff(Relation.EQUAL, "neither side stores weights outside its graph", (), 0, (), (), ())
     pairs, only_left, only_right = matched(ours, theirs)
     changes = [change_of(Pair(one, two, left.source, right.source)) for one, two in pairs]
+    folded = None
+    if (left.lite is None) != (right.lite is None):
+        only_left, only_right = (
+            [one for one in some if not _holds(one, model.source, (0.0,))]
+            for some, model in ((only_left, left), (only_right, right))
+        )  # a conversion leaves out what it can do without
+        folded = _folded_side(changes, only_right if left.lite else only_left, left.lite is not None)
+    if folded:
+        found = [one for one in changes if one.kind in _CONVERTED]
+        only_left += [one.left for one in changes if one.kind not in _CONVERTED]
+        only_right += [one.right for one in changes if one.kind not in _CONVERTED]
+        changes = found
     unequal = sorted(
         (one for one in changes if one.kind is not Kind.EQUAL), key=lambda one: (-one.max_abs, one.left.name)
     )
     renamed = tuple((one.left.name, one.right.name) for one in changes if one.left.name != one.right.name)
     relation = _relation(changes, only_left, only_right, bool(renamed))
-    side = _fresh_side(changes, left, right) if relation in {Relation.ALL, Relation.SOME} else None
+    side = folded or (_fresh_side(changes, left, right) if relation in {Relation.ALL, Relation.SOME} else None)
     if side:
-        relation = Relation.FRESH
+        relation = Relation.FOLDED if folded else Relation.FRESH
     return WeightsDiff(
-        relation, _sentence(relation, changes, side), tuple(unequal), len(changes) - len(unequal), renamed,
+        relation, _sentence(relation, changes, side, {"left": len(ours), "right": len(theirs)}.get(folded or "", len(changes))),
+        tuple(unequal), len(changes) - len(unequal), renamed,
         tuple(str(one) for one in only_left), tuple(str(one) for one in only_right),
     )  # fmt: skip
 
@@ -119,8 +134,8 @@ def _relation(
     if not unequal:
         return Relation.RENAMED if renamed else Relation.EQUAL
     kinds = {one.kind for one in unequal}
-    for kind, relation in _ALL_OF.items():
-        if kinds == {kind}:
+    for relation, allowed in _ALL_OF:
+        if kinds <= allowed:
             return relation
     if all(_STATISTICS.search(one.left.name) or _STATISTICS.search(one.right.name) for one in unequal):
         return Relation.MOVING_STATISTICS
@@ -129,7 +144,14 @@ def _relation(
     return Relation.ALL if len(unequal) == len(changes) else Relation.SOME
 
 
-_ALL_OF = {Kind.CAST: Relation.CAST, Kind.ROUNDED: Relation.ROUNDED, Kind.TRANSPOSED: Relation.TRANSPOSED}
+# The first that holds for all tensors that are not equal; a conversion does several of the last three at once.
+_ALL_OF = (
+    (Relation.ROUNDED, {Kind.ROUNDED}),
+    (Relation.TRANSPOSED, {Kind.TRANSPOSED}),
+    (Relation.CAST, {Kind.TRANSPOSED, Kind.CAST}),
+    (Relation.QUANTISED, {Kind.TRANSPOSED, Kind.CAST, Kind.QUANTISED}),
+)
+_CONVERTED = {Kind.EQUAL, Kind.TRANSPOSED, Kind.CAST, Kind.QUANTISED}
 
 
 def _shared(tensor: Tensor, changes: list[TensorChange]) -> bool:
@@ -147,7 +169,7 @@ _SMALL = 1 << 20  # elements; vectors are looked at whole
 def _fresh_side(changes: list[TensorChange], left: Model, right: Model) -> str | None:
     """The side whose matrices all differ while its vectors still hold the values that layers start from."""
     matrices = [one for one in changes if len(one.left.shape) > 1]
-    vectors = [one for one in changes if len(one.left.shape) == 1 and prod(one.left.shape) <= _SMALL]
+    vectors = [one for one in changes if len(one.left.shape) == 1]
     if not matrices or not vectors or any(one.kind is Kind.EQUAL for one in matrices):
         return None
     fresh = {
@@ -159,16 +181,31 @@ def _fresh_side(changes: list[TensorChange], left: Model, right: Model) -> str |
     return next((f"the {side}" for side, yes in fresh.items() if yes), None)
 
 
+def _folded_side(changes: list[TensorChange], unpaired: list[Tensor], left_is_lite: bool) -> str | None:
+    """The side whose batch normalisation the other, a TensorFlow Lite model of the same weights, holds in other tensors."""
+    known = any(one.kind in _CONVERTED and len(one.left.shape) > 1 for one in changes)
+    return (
+        ("right" if left_is_lite else "left")
+        if known and any(_STATISTICS.search(one.name) for one in unpaired)
+        else None
+    )
+
+
 def _initial(tensor: Tensor, source: WeightSource | None) -> bool:
     """Zeros, ones, or the two in blocks (the forget gate of an LSTM starts at one)."""
-    if source is None:
+    return _holds(tensor, source, (0.0, 1.0))
+
+
+def _holds(tensor: Tensor, source: WeightSource | None, numbers: tuple[float, ...]) -> bool:
+    """Whether it holds no other numbers than these."""
+    if source is None or prod(tensor.shape) > _SMALL:
         return False
     try:
         with source.opened() as handle:
             values = source.chunks(handle, tensor, 0, prod(tensor.shape)).astype("float64")
     except (UnusableInput, OSError, TypeError, ValueError):
         return False
-    return bool(requires.numpy().isin(values, (0.0, 1.0)).all())
+    return bool(requires.numpy().isin(values, numbers).all())
 
 
 _SENTENCES = {
@@ -180,6 +217,9 @@ _SENTENCES = {
     Relation.CAST: "the same weights cast to another type: {types}",
     Relation.ROUNDED: "the weights of one side are the other's, {first_detail}",
     Relation.TRANSPOSED: "the same values transposed in {unequal} of {total} tensors",
+    Relation.QUANTISED: "the same weights, quantised: {types}",
+    Relation.FOLDED: "{converted} of {total} tensors of the {side} are the same in a converted form; the others were not found: "
+    "conversion folds batch normalisation into the weights beside it",
     Relation.MOVING_STATISTICS: "only moving statistics of batch normalisation differ ({unequal} tensors): "
     "the same training, saved or calibrated at another time",
     Relation.OTHER_TENSORS: "the two hold other tensors: shapes or counts do not fit",
@@ -188,11 +228,11 @@ _SENTENCES = {
 }
 
 
-def _sentence(relation: Relation, changes: list[TensorChange], side: str | None) -> str:
+def _sentence(relation: Relation, changes: list[TensorChange], side: str | None, total: int) -> str:
     unequal = sorted((one for one in changes if one.kind is not Kind.EQUAL), key=lambda one: -one.max_abs)
     first = unequal[0] if unequal else None
-    types = sorted({f"{one.left.dtype} -> {one.right.dtype}" for one in unequal})
+    types = sorted({f"{one.left.dtype} -> {one.right.dtype}" for one in unequal if one.left.dtype != one.right.dtype})
     return _SENTENCES[relation].format(
-        first=first, first_detail=first.detail if first else "", unequal=len(unequal), total=len(changes),
-        types=", ".join(types), side=side,
+        first=first, first_detail=first.detail if first else "", unequal=len(unequal), total=total,
+        types=", ".join(types), side=side, converted=len(changes),
     )  # fmt: skip

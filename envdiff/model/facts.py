@@ -14,6 +14,7 @@ from pathlib import Path
 from envdiff.model.dtypes import shape_text
 from envdiff.model.files import FileRecord, digest_of_files
 from envdiff.model.layers import KerasConfig
+from envdiff.model.locate import Form
 from envdiff.model.model import Model, read_model
 from envdiff.model.registry import registry
 from envdiff.model.savedmodel import MetaGraph, Signature, Value
@@ -120,14 +121,15 @@ def _files(model: Model) -> Iterator[tuple[str, Fact | None]]:
         used[name] = used.get(name, 0) + 1
         if record.digest is not None and at < _LISTED:  # the digest of all files has the others too
             yield name if used[name] == 1 else f"{name}~{used[name]}", f"{record.size} {record.digest}"
-        if record.relative == "saved_model.pb":
-            yield "saved_model.digest", record.digest
         if record.relative in _OVERRIDES:
             yield f"overrides.{_OVERRIDES[record.relative]}", record.digest
         elif record.relative.startswith("assets.extra/"):
             extra.append(f"{record.relative.removeprefix('assets.extra/')} {record.digest}")
     if extra:
         yield "assets_extra", list(extra)
+    if model.graph_file is not None:
+        name = "saved_model.digest" if model.located.form is Form.SAVED_MODEL else "graph_file.digest"
+        yield name, model.graph_file.digest
 
 
 def _unread_files(files: list[FileRecord]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
 
 from envdiff.model import requires
 from envdiff.model.dtypes import REDUCED, dtype_name, item_size
@@ -20,8 +19,8 @@ from envdiff.model.graph import GRAPH_PART, Graph, Node, attributes
 from envdiff.model.registry import registry
 from envdiff.model.savedmodel import LARGEST, WHOLE, MetaGraph, Signature, Value, meta_graph, shape_of
 from envdiff.model.split import split
-from envdiff.model.tensors import tensor_values
-from envdiff.model.weights import Tensor, numpy_dtype
+from envdiff.model.tensors import content_of
+from envdiff.model.weights import Tensor
 from envdiff.model.wire import Malformed, fields, slimmed, write_message
 
 SIGNATURE = "frozen"
@@ -30,9 +29,8 @@ _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 _NO_ANSWERS = frozenset({"Const", "NoOp", "Assert", *_PLACEHOLDERS})
 _META_GRAPHS, _GRAPH_DEF = 2, 2
 _ANSWERS = 100
-# Constants of these types with more than one element are weights; the others are shapes, axes and paddings.
+# Constants of these types with a rank are weights; the others are numbers in formulas, shapes, axes and paddings.
 _WEIGHTS = frozenset({"float32", "float64", *REDUCED})
-_SPELLED = 1 << 20  # elements of a constant that are written one by one
 _NODE = 1
 
 
@@ -83,24 +81,12 @@ def _weight(raw: bytes) -> tuple[Tensor | None, bytes | None]:
         return None, None
     tensor, shape = value.tensor, shape_of(value.tensor.tensor_shape)
     kind, sizes = dtype_name(tensor.dtype), tuple(size for size in shape or () if size is not None)
-    if kind not in _WEIGHTS or sizes != shape or prod(sizes) < 2:
+    if kind not in _WEIGHTS or sizes != shape or not prod(sizes) or not sizes:
         return None, None
-    content, size = _content(tensor, kind), prod(sizes) * item_size(kind)
+    content, size = content_of(tensor, kind), prod(sizes) * item_size(kind)
     crc = requires.crc32c().value(content) if content is not None else None
     whole = content if content is not None and len(content) == size else None
     return Tensor(node.name, node.name, kind, sizes, size, crc, "read"), whole
-
-
-def _content(tensor: Any, kind: str) -> bytes | None:
-    """The elements as they lie in memory, also where the graph spells them one by one; None where it cannot be told."""
-    if tensor.tensor_content:
-        content: bytes = tensor.tensor_content
-        return content
-    values = tensor_values(tensor, limit=_SPELLED)
-    if values is None:
-        return None
-    spelled: bytes = requires.numpy().asarray(values).astype(numpy_dtype(kind)).tobytes()
-    return spelled
 
 
 def _graph_bytes(path: Path) -> bytes:

@@ -23,6 +23,7 @@ from envdiff.model.weights import BundleSource, FileSource, Tensor, WeightSource
 
 _METADATA = 256 << 20
 _VARIABLES = "variables/variables"
+_GRAPHS = {Form.SAVED_MODEL: "saved_model.pb", Form.FROZEN: "*", Form.TFLITE: "*"}  # "*": the only file
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,20 @@ class Model:
     lite: LiteModel | None = None
     fingerprint: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def graph_file(self) -> FileRecord | None:
+        """The one that holds the graph, also where it could not be read; layers of Keras are in no file of their own."""
+        name = _GRAPHS.get(self.located.form, "")
+        return next((one for one in self.files if name in (one.relative, "*")), None)
+
+    @property
+    def served_reaches(self) -> dict[str, Reach]:
+        """What the signature reaches that a caller gets who names none; where there is no such, what each does."""
+        if self.meta is None:
+            return {}
+        served = [self.meta.served.name] if self.meta.served else list(self.meta.signatures)
+        return {name: self.reach(name) for name in served}
 
     @cached_property
     def _reaches(self) -> dict[str, Reach]:

@@ -17,8 +17,10 @@ from envdiff.model.weights import Tensor, WeightSource, numpy_dtype
 
 _CHUNK = 1 << 20  # elements
 _WHOLE = 8 << 20  # elements: larger tensors are not tried transposed
-_RANKS = range(2, 6)
+_RANK = 5
 _NARROW = ("float16", "bfloat16")
+_STEPS = 127  # of each sign
+_HALF = 0.5 + 1e-3  # a value is rounded to the nearest step, in float32
 
 
 class Kind(StrEnum):
@@ -26,6 +28,7 @@ class Kind(StrEnum):
     CAST = "cast"
     ROUNDED = "rounded"
     TRANSPOSED = "transposed"
+    QUANTISED = "quantised"
     CHANGED = "changed"
     SHAPE = "shape"
     UNREAD = "unread"
@@ -80,15 +83,17 @@ def _read_change(pair: Pair) -> TensorChange:
     left, right = pair.left, pair.right
     if left.dtype != right.dtype and left.shape == right.shape and _is_cast(pair):
         return TensorChange(Kind.CAST, left, right, f"the same values as {right.dtype}")
-    order = _transposition(pair)
-    if order:
-        return TensorChange(Kind.TRANSPOSED, left, right, f"transposed {order}")
+    turned = _turned(pair)
+    if turned is not None:
+        return turned
     if left.shape != right.shape:
         return TensorChange(Kind.SHAPE, left, right, f"{shape_text(left.shape)} against {shape_text(right.shape)}")
     if left.dtype == right.dtype:
         narrow = next((name for name in _NARROW if _is_rounded(pair, name)), None)
         if narrow:
             return TensorChange(Kind.ROUNDED, left, right, f"rounded through {narrow}")
+    if _is_integer(left) != _is_integer(right):
+        return TensorChange(Kind.UNREAD, left, right, "whole numbers on one side, in steps that are not compared")
     return _measured(pair)
 
 
@@ -112,15 +117,15 @@ def _bits(array: Any) -> bytes:
 
 
 def _is_cast(pair: Pair) -> bool:
+    return all(_are_cast(pair.left, pair.right, *chunk) for chunk in _chunks(pair))
+
+
+def _are_cast(left: Tensor, right: Tensor, ours: Any, theirs: Any) -> bool:
     """Whether the narrower is the other converted to it, bit for bit."""
-    if "float" not in pair.left.dtype or "float" not in pair.right.dtype:
+    if "float" not in left.dtype or "float" not in right.dtype:
         return False
-    narrower_right = numpy_dtype(pair.right.dtype).itemsize <= numpy_dtype(pair.left.dtype).itemsize
-    for left, right in _chunks(pair):
-        wide, narrow = (left, right) if narrower_right else (right, left)
-        if _bits(_cast(wide, narrow.dtype)) != _bits(narrow):
-            return False
-    return True
+    wide, narrow = (ours, theirs) if theirs.dtype.itemsize <= ours.dtype.itemsize else (theirs, ours)
+    return _bits(_cast(wide, narrow.dtype)) == _bits(narrow)
 
 
 def _cast(array: Any, kind: Any) -> Any:
@@ -140,17 +145,57 @@ def _is_rounded(pair: Pair, name: str) -> bool:
     return True
 
 
-def _transposition(pair: Pair) -> str:
-    """The order of axes under which left becomes right, like "(1,0)"; empty when there is none."""
+def _turned(pair: Pair) -> TensorChange | None:
+    """The right as the left with its axes in another order, in another type of fewer bits, or both."""
     left, right = pair.left, pair.right
-    rank, total = len(left.shape), prod(left.shape)
-    if rank not in _RANKS or sorted(left.shape) != sorted(right.shape) or left.dtype != right.dtype or total > _WHOLE:
-        return ""
+    steps = _is_integer(left) != _is_integer(right)
+    orders = _orders(left.shape, right.shape, as_it_is=steps)
+    if not orders:
+        return None
     first, second = _whole(pair)
-    for order in itertools.permutations(range(rank)):
-        moved = tuple(left.shape[axis] for axis in order)
-        if order != tuple(range(rank)) and moved == right.shape and _bits(first.transpose(order)) == _bits(second):
-            return "(" + ",".join(map(str, order)) + ")"
+    for order in orders:
+        turned = first.transpose(order)
+        said = "" if order == tuple(range(len(order))) else "transposed (" + ",".join(map(str, order)) + ")"
+        if steps:
+            scales = _scales(turned, second) if _is_integer(right) else _scales(second, turned)
+            if scales:
+                told = f"the same values in steps of int8 with {scales}{said and ', '}{said}"
+                return TensorChange(Kind.QUANTISED, left, right, told)
+        elif left.dtype == right.dtype:
+            if _bits(turned) == _bits(second):
+                return TensorChange(Kind.TRANSPOSED, left, right, said)
+        elif _are_cast(left, right, turned, second):
+            return TensorChange(Kind.CAST, left, right, f"{said}, the same values as {right.dtype}")
+    return None
+
+
+def _orders(left: tuple[int, ...], right: tuple[int, ...], *, as_it_is: bool) -> list[tuple[int, ...]]:
+    """The orders of axes under which left gets the shape of right; none where they are too many to try."""
+    rank = len(left)
+    if sorted(left) != sorted(right) or prod(left) > _WHOLE or rank > _RANK:
+        return []
+    orders = [one for one in itertools.permutations(range(rank)) if tuple(left[axis] for axis in one) == right]
+    return orders if as_it_is else [one for one in orders if one != tuple(range(rank))]
+
+
+def _is_integer(tensor: Tensor) -> bool:
+    return tensor.dtype.startswith(("int", "uint"))
+
+
+def _scales(real: Any, whole: Any) -> str:
+    """Whether whole numbers are these values in steps of one size, or of one size for each channel: how many sizes.
+
+    The largest of them are 127 and stand for the largest values: so TensorFlow Lite makes int8 weights.
+    """
+    numpy = requires.numpy()
+    if whole.dtype.name != "int8" or not whole.size or numpy.abs(whole.astype("int16")).max() != _STEPS:
+        return ""
+    whole, real = whole.astype("float64"), real.astype("float64")
+    for channel in (None, *range(whole.ndim)):
+        others = tuple(axis for axis in range(whole.ndim) if axis != channel)
+        step = numpy.abs(real).max(axis=others, keepdims=True) / _STEPS
+        if (numpy.abs(real - whole * step) <= _HALF * step).all():
+            return "one scale" if channel is None else f"a scale for each of {whole.shape[channel]} channels"
     return ""
 
 

@@ -10,6 +10,8 @@ from envdiff.model import requires
 from envdiff.model.dtypes import dtype_name, item_size
 from envdiff.model.weights import numpy_dtype
 
+_SPELLED = 1 << 20  # elements of a constant that are written one by one
+
 _TYPED = {
     "float32": "float_val", "float64": "double_val", "int32": "int_val", "int64": "int64_val", "bool": "bool_val",
     "string": "string_val", "uint8": "int_val", "int8": "int_val", "int16": "int_val", "uint16": "int_val",
@@ -37,6 +39,18 @@ def tensor_values(tensor: Any, *, limit: int) -> list[Any] | None:
         return None
     values = list(getattr(tensor, _TYPED[name])[: limit + 1])
     return _filled([one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values], count)
+
+
+def content_of(tensor: Any, kind: str) -> bytes | None:
+    """The elements as they lie in memory, also where the graph spells them one by one; None where it cannot be told."""
+    if tensor.tensor_content:
+        content: bytes = tensor.tensor_content
+        return content
+    values = tensor_values(tensor, limit=_SPELLED)
+    if values is None or not item_size(kind):
+        return None
+    spelled: bytes = requires.numpy().asarray(values).astype(numpy_dtype(kind)).tobytes()
+    return spelled
 
 
 def _filled(values: list[Any], count: int) -> list[Any]:

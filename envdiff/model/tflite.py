@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envdiff.model import requires
 from envdiff.model.files import open_regular
-from envdiff.model.weights import Tensor
+from envdiff.model.weights import Role, Tensor
 from envdiff.model.wire import Malformed
 
 _ITEMS = 1_000_000
@@ -29,6 +29,10 @@ _CODE_OLD, _CODE_CUSTOM, _CODE_NEW = 0, 1, 3
 _GRAPH_TENSORS, _GRAPH_INPUTS, _GRAPH_OUTPUTS, _GRAPH_OPERATORS = range(4)
 _TENSOR_SHAPE, _TENSOR_TYPE, _TENSOR_BUFFER, _TENSOR_NAME, _TENSOR_QUANTISATION = range(5)
 _QUANTISATION_SCALE = 2
+# Constants of these types, and quantised ones, are weights; the others are shapes, axes and paddings.
+_WEIGHTS = frozenset(
+    {"float32", "float16", "bfloat16", "float64", "complex64", "complex128", "int8", "uint8", "int4", "int2"}
+)
 
 
 @dataclass(frozen=True)
@@ -207,4 +211,6 @@ def _weights(buffer: _Buffer, table: int, buffers: list[int]) -> tuple[Tensor | 
     crc = buffer.checksum(start, count)
     name = buffer.text(table, _TENSOR_NAME)
     shape = buffer.ints(table, _TENSOR_SHAPE)
-    return Tensor(name, f"buffer {number}", _type(buffer, table), shape, count, crc, "read"), start
+    kind = _type(buffer, table)
+    role = Role.WEIGHT if shape and (kind in _WEIGHTS or _is_quantised(buffer, table)) else Role.CONSTANT
+    return Tensor(name, f"buffer {number}", kind, shape, count, crc, "read", role=role), start

@@ -37,6 +37,7 @@ class Role(StrEnum):
     RANDOM_STATE = "random-state"
     BOOKKEEPING = "bookkeeping"
     COPY = "copy"  # of a weight that the file also holds under another key
+    CONSTANT = "constant"  # of the graph: a shape, an axis, a number in a formula
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,38 @@ def test_lite_operations_and_ends(folder: Path) -> None:
     assert facts["model.signature.main.op_counts"] == ["FULLY_CONNECTED×2"]
     assert facts["model.signature.main.inputs"][0].endswith("float32 [1,4]")
     assert facts["model.custom_ops"] == []
+
+
+@pytest.mark.parametrize("other", ["dense.h5", "dense.keras", "dense"])
+def test_converted_weights_are_recognised(folder: Path, other: str) -> None:
+    found = diff(folder / other, folder / "dense.tflite").weights
+    assert found.relation is Relation.TRANSPOSED
+    assert {one.detail for one in found.changes} == {"transposed (1,0)"}
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("converted.tflite", r"transposed \(1,0\)"),
+        ("converted16.tflite", r"transposed \(1,0\), the same values as float(16|32)"),
+        (
+            "converted8.tflite",
+            r"the same values in steps of int8 with (one scale|a scale for each of 16 channels), transposed \(1,0\)",
+        ),
+    ],
+)
+def test_a_conversion_that_folds_batch_normalisation(folder: Path, name: str, hidden: str) -> None:
+    for sides in ((folder / "converted.h5", folder / name), (folder / name, folder / "converted.h5")):
+        found = diff(*sides).weights
+        assert found.relation is Relation.FOLDED
+        assert "of 10 tensors of the" in found.sentence
+        details = [one.detail for one in found.changes if "hidden/kernel" in one.left.name + one.right.name]
+        assert [one for one in details if re.fullmatch(hidden, one)], details
+
+
+def test_shapes_and_axes_are_no_weights(folder: Path) -> None:
+    assert model_facts(folder / "converted.tflite").facts["model.weights.dtypes"] == ["float32"]
+    assert model_facts(folder / "converted8.tflite").facts["model.weights.dtypes"] == ["float32", "int8"]
 
 
 def test_training_left_on_against_inference(folder: Path) -> None:

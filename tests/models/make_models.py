@@ -64,9 +64,41 @@ def dense(path):
     keras_model.export(path + "_exported")
     if not KERAS_3:
         keras_model.save(path + "_keras2")
+    _convert(keras_model, path + ".tflite")
+
+
+def _convert(keras_model, path, types=None):
+    """``types``: what weights are stored as; an empty list lets the converter choose, which is int8."""
     converter = tf.lite.TFLiteConverter.from_keras_model(keras_model)
-    with open(path + ".tflite", "wb") as stream:
+    if types is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = types
+    with open(path, "wb") as stream:
         stream.write(converter.convert())
+
+
+@model
+def converted(path):
+    """Weights as after a training; also in .h5, and in TensorFlow Lite as float32, float16 and int8."""
+    _keras_seed()
+    layers = tf.keras.layers
+    keras_model = tf.keras.Sequential(
+        [
+            tf.keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, activation="relu", name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.Flatten(),
+            layers.Dense(16, activation="relu", name="hidden"),
+            layers.Dense(1, name="out"),
+        ]
+    )
+    noise = np.random.RandomState(3)
+    keras_model.set_weights([one + noise.uniform(0.1, 0.9, one.shape) for one in keras_model.get_weights()])
+    _export(keras_model, path, training=False)
+    keras_model.save(path + ".h5")
+    _convert(keras_model, path + ".tflite")
+    _convert(keras_model, path + "16.tflite", [tf.float16])
+    _convert(keras_model, path + "8.tflite", [])
 
 
 def _conv_model():
