@@ -12,6 +12,7 @@ from envdiff.model.compare_nodes import compare_nodes
 from envdiff.model.compare_weights import Relation, WeightsDiff, compare_weights
 from envdiff.model.dtypes import shape_text
 from envdiff.model.facts import Fact, ModelReading, reading_of, shown_path
+from envdiff.model.graph import Reach
 from envdiff.model.locate import Form
 from envdiff.model.model import Model, read_model
 from envdiff.model.savedmodel import Signature, Value
@@ -282,12 +283,19 @@ def _nodes(left: Model, right: Model) -> tuple[list[Change], str]:
     unseen = "how operations are joined"
     weights = {one.key for model in (left, right) if model.located.form is Form.FROZEN for one in model.tensors}
     changes: dict[Change, None] = {}
-    for name in sorted({*left.served_reaches} & {*right.served_reaches}):
-        found = compare_nodes(left.served_reaches[name], right.served_reaches[name], _CARRIERS - {"Const"}, weights)
+    ours, theirs = _reaches(left), _reaches(right)
+    for name in sorted({*ours} & {*theirs}):
+        found = compare_nodes(ours[name], theirs[name], _CARRIERS - {"Const"}, weights)
         changes |= dict.fromkeys(Change(one.about, one.left, one.right, "") for one in found.changes)
         if found.unread:
             unseen = f"{found.unread} constants that are too large to be read with their graphs, and how operations are joined"
     return list(changes), unseen
+
+
+def _reaches(model: Model) -> dict[str, Reach]:
+    """What answers, and what runs once before: it fills tables."""
+    init = model.meta.init_ops if model.meta else ()
+    return model.served_reaches | ({"": model.meta.graph.reach(init)} if model.meta and init else {})
 
 
 def _constants(left: Model, right: Model) -> Iterator[Change]:

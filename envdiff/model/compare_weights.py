@@ -169,7 +169,7 @@ _SMALL = 1 << 20  # elements; vectors are looked at whole
 def _fresh_side(changes: list[TensorChange], left: Model, right: Model) -> str | None:
     """The side whose matrices all differ while its vectors still hold the values that layers start from."""
     matrices = [one for one in changes if len(one.left.shape) > 1]
-    vectors = [one for one in changes if len(one.left.shape) == 1]
+    vectors = [one for one in changes if len(one.left.shape) == 1 and prod(one.left.shape) <= _SMALL]
     if not matrices or not vectors or any(one.kind is Kind.EQUAL for one in matrices):
         return None
     fresh = {

@@ -100,6 +100,11 @@ def test_lite_operations_and_ends(folder: Path) -> None:
     assert facts["model.custom_ops"] == []
 
 
+def test_a_vocabulary_in_the_graph(folder: Path) -> None:
+    found = diff(folder / "words", folder / "words_swapped")
+    assert [(one.left, one.right) for one in found.nodes] == [("string [2] 'yes', 'no'", "string [2] 'no', 'yes'")]
+
+
 @pytest.mark.parametrize("other", ["dense.h5", "dense.keras", "dense"])
 def test_converted_weights_are_recognised(folder: Path, other: str) -> None:
     found = diff(folder / other, folder / "dense.tflite").weights

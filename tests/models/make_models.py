@@ -77,6 +77,26 @@ def _convert(keras_model, path, types=None):
         stream.write(converter.convert())
 
 
+def _words(path, known):
+    module = tf.Module()
+    filled = tf.lookup.KeyValueTensorInitializer(known, tf.constant([0, 1], tf.int64))
+    module.table = tf.lookup.StaticHashTable(filled, -1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="x")])
+    def serve(x):
+        return {"y": module.table.lookup(x)}
+
+    module.serve = serve
+    tf.saved_model.save(module, path, signatures={"serving_default": serve})
+
+
+@model
+def words(path):
+    """Also with another order of the vocabulary, which lies in the graph."""
+    _words(path, ["yes", "no"])
+    _words(path + "_swapped", ["no", "yes"])
+
+
 @model
 def converted(path):
     """Weights as after a training; also in .h5, and in TensorFlow Lite as float32, float16 and int8."""
